@@ -1,0 +1,2 @@
+//! lookback
+fn main() {}
