@@ -1,2 +1,47 @@
-//! xtask
-fn main() {}
+//! The project's chores, as `cargo xtask COMMAND`.
+//!
+//! `test` is the one check: what passes here passes everywhere. It installs what it needs, says so,
+//! and runs everything from formatting to the real OBS.
+
+mod step;
+mod test;
+mod tools;
+mod windows;
+mod workspace;
+
+use std::process::ExitCode;
+
+use step::Failure;
+use test::Scope;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test          every check: formatting, lints, licences, unit, property and end-to-end tests.
+                Installs what is missing (on Debian and Ubuntu) and says what
+  test --fast   the same without OBS and Wine
+  deny          licences, bans and sources, and security advisories (fetches the advisory database)
+  windows       builds the Windows program into target/x86_64-pc-windows-gnu/debug";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args[..] {
+        ["test"] => test::check(Scope::Everything),
+        ["test", "--fast"] => test::check(Scope::Fast),
+        ["deny"] => test::deny(),
+        ["windows"] => windows::tools().and_then(|()| windows::build()).map(drop),
+        ["help" | "--help" | "-h"] => {
+            eprintln!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(Failure::usage(USAGE)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\n{failure}");
+            failure.exit_code()
+        }
+    }
+}
