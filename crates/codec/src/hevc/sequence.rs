@@ -1,0 +1,256 @@
+//! The HEVC sequence parameter set (7.3.2.2), as far as its size, depth, rate and colour.
+
+use std::fmt::Write;
+
+use crate::bits::Bits;
+use crate::format::{Colour, VideoFormat, rate};
+use crate::h264::colour_from_vui;
+use crate::stream::Codec;
+
+/// The format that an SPS, with its NAL header, describes.
+pub(crate) fn video_format(sps: &[u8]) -> Option<VideoFormat> {
+    let mut bits = Bits::escaped(sps.get(super::HEADER_LENGTH..)?);
+    let head = Head::parse(&mut bits)?;
+    // Damage behind the picture's size leaves a usable answer.
+    let vui = Vui::after(&head, &mut bits).unwrap_or_default();
+    Some(VideoFormat {
+        codec: Codec::Hevc,
+        codec_string: head.profile.codec_string(),
+        width: head.width,
+        height: head.height,
+        frame_rate: vui.frame_rate,
+        bit_depth: head.bit_depth,
+        colour: vui.colour,
+    })
+}
+
+/// The id of an SPS from behind its NAL header; `None` when its head cannot be read.
+pub(crate) fn id(content: &[u8]) -> Option<u32> {
+    Some(Head::parse(&mut Bits::escaped(content))?.id)
+}
+
+/// The SPS up to its bit depths.
+struct Head {
+    max_sub_layers_minus1: u32,
+    profile: Profile,
+    id: u32,
+    width: u32,
+    height: u32,
+    bit_depth: u8,
+}
+
+impl Head {
+    fn parse(bits: &mut Bits<'_>) -> Option<Self> {
+        let _vps = bits.bits(4)?;
+        let max_sub_layers_minus1 = bits.bits(3)?;
+        let _temporal_nesting = bits.flag()?;
+        let profile = Profile::parse(bits, max_sub_layers_minus1)?;
+        let id = bits.ue()?;
+        let chroma_format = bits.ue().filter(|&format| format <= 3)?;
+        let separate_planes = chroma_format == 3 && bits.flag()?;
+        let (width, height) = (bits.ue()?, bits.ue()?);
+        let (mut crop_x, mut crop_y) = (0, 0);
+        if bits.flag()? {
+            // Offsets count in chroma samples (table 6-1, equations 7-66 and on).
+            let (unit_x, unit_y) = match chroma_format {
+                1 if !separate_planes => (2, 2),
+                2 => (2, 1),
+                _ => (1, 1),
+            };
+            let mut cropped = || bits.ue()?.checked_add(bits.ue()?);
+            crop_x = cropped()?.checked_mul(unit_x)?;
+            crop_y = cropped()?.checked_mul(unit_y)?;
+        }
+        let bit_depth = 8 + u8::try_from(bits.ue()?).ok().filter(|&more| more <= 8)?;
+        let _chroma_bit_depth = bits.ue()?;
+        Some(Self {
+            max_sub_layers_minus1,
+            profile,
+            id,
+            width: width.checked_sub(crop_x).filter(|&width| width > 0)?,
+            height: height.checked_sub(crop_y).filter(|&height| height > 0)?,
+            bit_depth,
+        })
+    }
+}
+
+/// The general part of profile_tier_level (7.3.3).
+struct Profile {
+    space: u32,
+    high_tier: bool,
+    idc: u32,
+    compatibility: u32,
+    constraints: [u8; 6],
+    level: u8,
+}
+
+impl Profile {
+    fn parse(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<Self> {
+        let profile = Self {
+            space: bits.bits(2)?,
+            high_tier: bits.flag()?,
+            idc: bits.bits(5)?,
+            compatibility: bits.bits(32)?,
+            constraints: {
+                let mut constraints = [0; 6];
+                for byte in &mut constraints {
+                    *byte = bits.byte()?;
+                }
+                constraints
+            },
+            level: bits.byte()?,
+        };
+        skip_sub_layers(bits, max_sub_layers_minus1)?;
+        Some(profile)
+    }
+
+    /// As ISO/IEC 14496-15 Annex E.3 writes it.
+    fn codec_string(&self) -> String {
+        let space = ["", "A", "B", "C"][self.space as usize];
+        let tier = if self.high_tier { 'H' } else { 'L' };
+        let mut string = format!(
+            "hvc1.{space}{}.{:X}.{tier}{}",
+            self.idc,
+            self.compatibility.reverse_bits(),
+            self.level
+        );
+        let used = self
+            .constraints
+            .iter()
+            .rposition(|&byte| byte != 0)
+            .map_or(0, |last| last + 1);
+        for byte in &self.constraints[..used] {
+            write!(string, ".{byte:X}").expect("writing to a string succeeds");
+        }
+        string
+    }
+}
+
+fn skip_sub_layers(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<()> {
+    if max_sub_layers_minus1 == 0 {
+        return Some(());
+    }
+    let mut length = 0;
+    for layer in 0..8 {
+        // The flags of layers that are not there are two reserved bits.
+        let (has_profile, has_level) = (bits.flag()?, bits.flag()?);
+        if layer < max_sub_layers_minus1 {
+            length += if has_profile { 88 } else { 0 } + if has_level { 8 } else { 0 };
+        }
+    }
+    bits.skip(length)
+}
+
+/// What is of interest in the video usability information (E.2.1).
+#[derive(Default)]
+struct Vui {
+    colour: Option<Colour>,
+    frame_rate: Option<(u32, u32)>,
+}
+
+impl Vui {
+    /// Reads on from behind the head; `None` when the SPS cannot be read as far as its VUI.
+    fn after(head: &Head, bits: &mut Bits<'_>) -> Option<Self> {
+        skip_coding_tools(bits, head.max_sub_layers_minus1)?;
+        let mut vui = Self::default();
+        if bits.flag()? {
+            // What comes before the end of the bits is filled in.
+            let _read_to_the_end = vui.fill(bits);
+        }
+        Some(vui)
+    }
+
+    fn fill(&mut self, bits: &mut Bits<'_>) -> Option<()> {
+        self.colour = colour_from_vui(bits)?;
+        let _neutral_chroma = bits.flag()?;
+        let _fields = bits.flag()?;
+        let _frame_field_info = bits.flag()?;
+        if bits.flag()? {
+            bits.skip_ue(4)?;
+        }
+        if bits.flag()? {
+            let ticks = bits.bits(32)?;
+            let time_scale = bits.bits(32)?;
+            self.frame_rate = rate(time_scale.into(), ticks.into());
+        }
+        Some(())
+    }
+}
+
+/// Everything between the bit depths and the VUI.
+fn skip_coding_tools(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<()> {
+    let log2_max_order_count_minus4 = bits.ue().filter(|&log2| log2 <= 12)?;
+    let layers = if bits.flag()? {
+        max_sub_layers_minus1 + 1
+    } else {
+        1
+    };
+    // Buffering for each layer, then block sizes and depths.
+    bits.skip_ue(3 * layers + 6)?;
+    if bits.flag()? && bits.flag()? {
+        skip_scaling_lists(bits)?;
+    }
+    let _asymmetric_partitions = bits.flag()?;
+    let _sample_adaptive_offset = bits.flag()?;
+    if bits.flag()? {
+        let _pcm_bit_depths = bits.byte()?;
+        bits.skip_ue(2)?;
+        let _pcm_loop_filter = bits.flag()?;
+    }
+    skip_reference_sets(bits)?;
+    if bits.flag()? {
+        let pictures = bits.ue().filter(|&pictures| pictures <= 32)?;
+        bits.skip(pictures * (log2_max_order_count_minus4 + 4 + 1))?;
+    }
+    let _temporal_motion_vectors = bits.flag()?;
+    let _strong_intra_smoothing = bits.flag()?;
+    Some(())
+}
+
+/// scaling_list_data (7.3.4).
+fn skip_scaling_lists(bits: &mut Bits<'_>) -> Option<()> {
+    for size in 0..4 {
+        let matrices = if size == 3 { 2 } else { 6 };
+        for _ in 0..matrices {
+            if bits.flag()? {
+                let has_direct_coefficient = u32::from(size > 1);
+                let coefficients = 64.min(1 << (4 + (size << 1)));
+                bits.skip_ue(has_direct_coefficient + coefficients)?;
+            } else {
+                let _copied_from = bits.ue()?;
+            }
+        }
+    }
+    Some(())
+}
+
+/// The short-term reference picture sets (7.3.7), each of which may be told as a change of the last.
+fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
+    const PICTURES_MAX: u32 = 16;
+    let sets = bits.ue().filter(|&sets| sets <= 64)?;
+    let mut pictures = 0;
+    for set in 0..sets {
+        if set > 0 && bits.flag()? {
+            let _sign = bits.flag()?;
+            let _distance = bits.ue()?;
+            let candidates = pictures + 1;
+            pictures = 0;
+            for _ in 0..candidates {
+                let used_by_current = bits.flag()?;
+                if used_by_current || bits.flag()? {
+                    pictures += 1;
+                }
+            }
+        } else {
+            pictures = bits.ue()?.checked_add(bits.ue()?)?;
+            if pictures > PICTURES_MAX {
+                return None;
+            }
+            for _ in 0..pictures {
+                let _distance = bits.ue()?;
+                let _used_by_current = bits.flag()?;
+            }
+        }
+    }
+    Some(())
+}
