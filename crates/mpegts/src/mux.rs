@@ -335,3 +335,247 @@ fn write_packet(out: &mut Vec<u8>, header: [u8; 4], fields: &[u8], source: &mut 
     }
     source.copy(payload_len, out);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Adaptation, Packet, PesHeader, SectionReader};
+
+    const VIDEO: Pid = Pid::new(0x100);
+    const AUDIO: Pid = Pid::new(0x101);
+
+    fn config() -> MuxerConfig {
+        MuxerConfig {
+            streams: vec![
+                MuxStream {
+                    pid: VIDEO,
+                    stream_type: 0x1b,
+                    stream_id: 0xe0,
+                    descriptors: Vec::new(),
+                },
+                MuxStream {
+                    pid: AUDIO,
+                    stream_type: 0x06,
+                    stream_id: 0xbd,
+                    descriptors: b"\x05\x04Opus".to_vec(),
+                },
+            ],
+            ..MuxerConfig::default()
+        }
+    }
+
+    fn unit<'a>(payload: &'a [&'a [u8]]) -> Unit<'a> {
+        Unit {
+            stream: 0,
+            pts: Ticks(6000),
+            dts: Ticks(3000),
+            random_access: false,
+            pcr: None,
+            payload,
+        }
+    }
+
+    fn packets(bytes: &[u8]) -> Vec<Packet<'_>> {
+        let (packets, rest) = bytes.as_chunks();
+        assert!(rest.is_empty());
+        let packets: Vec<_> = packets.iter().map(Packet::new).collect();
+        assert!(packets.iter().all(|packet| packet.bytes()[0] == SYNC_BYTE));
+        packets
+    }
+
+    /// The PES packet in the packets of one unit.
+    fn pes(bytes: &[u8]) -> Vec<u8> {
+        packets(bytes)
+            .iter()
+            .flat_map(|packet| packet.payload())
+            .copied()
+            .collect()
+    }
+
+    fn tables(muxer: &mut Muxer) -> (Pat, Pmt) {
+        let mut out = Vec::new();
+        muxer.write_tables(&mut out);
+        let (mut pat, mut pmt) = (SectionReader::new(), SectionReader::new());
+        let (mut pats, mut pmts) = (Vec::new(), Vec::new());
+        for packet in packets(&out) {
+            if packet.pid() == Pid::PAT {
+                pat.push(packet.unit_start(), packet.payload(), &mut |section| {
+                    pats.extend(Pat::parse(section));
+                });
+            } else {
+                assert_eq!(packet.pid(), muxer.config().pmt_pid);
+                pmt.push(packet.unit_start(), packet.payload(), &mut |section| {
+                    pmts.extend(Pmt::parse(section));
+                });
+            }
+        }
+        assert_eq!((pats.len(), pmts.len()), (1, 1));
+        (pats.remove(0), pmts.remove(0))
+    }
+
+    #[test]
+    fn tables_describe_the_program() {
+        let (pat, pmt) = tables(&mut Muxer::new(config()));
+        assert_eq!(pat.programs, [(1, Pid::new(0x1000))]);
+        assert_eq!((pmt.program_number, pmt.pcr_pid), (1, VIDEO));
+        let streams: Vec<_> = pmt.streams.iter().map(|s| (s.stream_type, s.pid)).collect();
+        assert_eq!(streams, [(0x1b, VIDEO), (0x06, AUDIO)]);
+        assert_eq!(pmt.streams[1].registration(), Some(*b"Opus"));
+        assert!(pat.current && pmt.current);
+    }
+
+    #[test]
+    fn only_a_table_that_changes_gets_a_new_version() {
+        let mut muxer = Muxer::new(config());
+        let versions = |muxer: &mut Muxer| {
+            let (pat, pmt) = tables(muxer);
+            (pat.version, pmt.version)
+        };
+        assert_eq!(versions(&mut muxer), (0, 0));
+        muxer.set_program(config());
+        assert_eq!(versions(&mut muxer), (0, 0));
+        let mut changed = config();
+        changed.streams.truncate(1);
+        muxer.set_program(changed.clone());
+        assert_eq!(versions(&mut muxer), (0, 1));
+        assert_eq!(tables(&mut muxer).1.streams.len(), 1);
+        changed.pmt_pid = Pid::new(0x20);
+        muxer.set_program(changed);
+        assert_eq!(versions(&mut muxer), (1, 1));
+        for _ in 0..31 {
+            let mut next = muxer.config().clone();
+            next.program_info.extend([0x80, 0]);
+            muxer.set_program(next);
+        }
+        assert_eq!(versions(&mut muxer), (1, 0));
+    }
+
+    #[test]
+    fn counters_go_on_over_units_tables_and_programs() {
+        let mut muxer = Muxer::new(config());
+        let mut out = Vec::new();
+        for round in 0..40 {
+            muxer.write_tables(&mut out);
+            muxer.write_pcr(&mut out, Pcr::new(0));
+            muxer.write_unit(&mut out, unit(&[&[1; 1000]]));
+            let audio = Unit {
+                stream: 1,
+                ..unit(&[&[2; 100]])
+            };
+            muxer.write_unit(&mut out, audio);
+            let mut config = config();
+            config.program_info = vec![0x80, 1, round];
+            muxer.set_program(config);
+        }
+        for pid in [Pid::PAT, Pid::new(0x1000), VIDEO, AUDIO] {
+            // Before its first payload, a PID's counter stands where zero is next.
+            let mut last = 15;
+            for packet in packets(&out).iter().filter(|packet| packet.pid() == pid) {
+                last = (last + u8::from(packet.has_payload())) % 16;
+                assert_eq!(packet.counter(), last, "{pid}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_unit_begins_with_its_clock_and_flags() {
+        let mut out = Vec::new();
+        let keyframe = Unit {
+            random_access: true,
+            pcr: Some(Pcr::new(302)),
+            ..unit(&[&[1; 1000]])
+        };
+        Muxer::new(config()).write_unit(&mut out, keyframe);
+        let packets = packets(&out);
+        let adaptation = Adaptation {
+            discontinuity: false,
+            random_access: true,
+            pcr: Some(Pcr::new(302)),
+        };
+        assert_eq!(packets[0].adaptation(), Some(adaptation));
+        assert!(packets[0].unit_start());
+        for packet in &packets[1..] {
+            assert!(!packet.unit_start());
+            let adaptation = packet.adaptation().unwrap_or_default();
+            assert_eq!(adaptation, Adaptation::default());
+        }
+    }
+
+    #[test]
+    fn dts_is_written_only_when_it_differs() {
+        let mut muxer = Muxer::new(config());
+        let mut header = |pts, dts| {
+            let mut out = Vec::new();
+            let (pts, dts) = (Ticks(pts), Ticks(dts));
+            muxer.write_unit(
+                &mut out,
+                Unit {
+                    pts,
+                    dts,
+                    ..unit(&[&[1]])
+                },
+            );
+            let header = PesHeader::parse(&pes(&out)).expect("a header");
+            (header.pts, header.dts)
+        };
+        assert_eq!(header(6000, 3000), (Some(6000), Some(3000)));
+        assert_eq!(header(6000, 6000), (Some(6000), None));
+        assert_eq!(header(1 << 33, -1), (Some(0), Some((1 << 33) - 1)));
+    }
+
+    #[test]
+    fn the_length_is_told_when_it_fits() {
+        // Three bytes of flags and ten of timestamps count as well.
+        for (payload_len, packet_len) in [(0, 13), (65_522, 65_535), (65_523, 0), (300_000, 0)] {
+            let mut out = Vec::new();
+            Muxer::new(config()).write_unit(&mut out, unit(&[&vec![1; payload_len]]));
+            let header = PesHeader::parse(&pes(&out)).expect("a header");
+            assert_eq!(header.packet_len, packet_len, "{payload_len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_clock_alone_fills_its_packet_with_stuffing() {
+        let mut out = Vec::new();
+        Muxer::new(config()).write_pcr(&mut out, Pcr::new(123_456_789));
+        let packet = packets(&out)[0];
+        assert_eq!(packet.pid(), VIDEO);
+        assert!(!packet.has_payload() && !packet.unit_start());
+        let adaptation = packet.adaptation().expect("a field");
+        assert_eq!(adaptation.pcr, Some(Pcr::new(123_456_789)));
+        assert_eq!(packet.bytes()[4], 183);
+        assert!(packet.bytes()[12..].iter().all(|&byte| byte == 0xff));
+    }
+
+    proptest! {
+        #[test]
+        fn a_unit_of_any_size_in_any_pieces_comes_back(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..8),
+            random_access: bool,
+            pcr in prop::option::of((0..crate::PCR_WRAP).prop_map(Pcr::new)),
+        ) {
+            let slices: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+            let mut out = Vec::new();
+            let unit = Unit { random_access, pcr, ..unit(&slices) };
+            Muxer::new(config()).write_unit(&mut out, unit);
+            let pes = pes(&out);
+            let header = PesHeader::parse(&pes).expect("a header");
+            prop_assert_eq!(&pes[header.header_len..], pieces.concat());
+            prop_assert_eq!(usize::from(header.packet_len) + 6, pes.len());
+            // Nothing but the last packet is stuffed.
+            let packets = packets(&out);
+            let (first, later) = packets.split_first().expect("a packet");
+            let room = match (random_access, pcr) {
+                (_, Some(_)) => 176,
+                (true, None) => 182,
+                (false, None) => 184,
+            };
+            prop_assert!(first.payload().len() == room || later.is_empty());
+            for packet in later.iter().rev().skip(1) {
+                prop_assert_eq!(packet.payload().len(), 184);
+            }
+        }
+    }
+}

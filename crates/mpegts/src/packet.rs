@@ -112,3 +112,122 @@ impl<'a> Packet<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::SYNC_BYTE;
+
+    /// A packet that begins with `head` and goes on counting up.
+    fn packet(head: &[u8]) -> [u8; PACKET_LEN] {
+        let mut bytes = std::array::from_fn(|n| n as u8);
+        bytes[0] = SYNC_BYTE;
+        bytes[1..=head.len()].copy_from_slice(head);
+        bytes
+    }
+
+    #[test]
+    fn header_bits_are_where_the_standard_puts_them() {
+        let plain = packet(&[0x00, 0x00, 0x10]);
+        let plain = Packet::new(&plain);
+        assert_eq!(plain.pid(), Pid::PAT);
+        assert_eq!(plain.counter(), 0);
+        assert!(plain.has_payload());
+        assert!(!plain.unit_start() && !plain.transport_error() && !plain.scrambled());
+
+        let full = packet(&[0xff, 0xff, 0xcf]);
+        let full = Packet::new(&full);
+        assert_eq!(full.pid(), Pid::NULL);
+        assert_eq!(full.counter(), 15);
+        assert!(!full.has_payload());
+        assert!(full.unit_start() && full.transport_error() && full.scrambled());
+
+        let start = packet(&[0x41, 0x23, 0x17]);
+        let start = Packet::new(&start);
+        assert_eq!((start.pid(), start.counter()), (Pid::new(0x123), 7));
+        assert!(start.unit_start() && !start.transport_error());
+        assert_eq!(start.bytes()[1], 0x41);
+    }
+
+    #[test]
+    fn payload_is_what_the_adaptation_field_leaves() {
+        for (head, payload_at) in [
+            (&[0, 0, 0x10][..], 4),
+            (&[0, 0, 0x30, 0], 5),
+            (&[0, 0, 0x30, 7], 12),
+            (&[0, 0, 0x30, 182], 187),
+            (&[0, 0, 0x30, 183], 188),
+            (&[0, 0, 0x30, 184], 188),
+            (&[0, 0, 0x30, 255], 188),
+            (&[0, 0, 0x20, 7], 188),
+            (&[0, 0, 0x00, 7], 188),
+        ] {
+            let bytes = packet(head);
+            assert_eq!(
+                Packet::new(&bytes).payload(),
+                &bytes[payload_at..],
+                "{head:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn adaptation_field_tells_flags_and_clock() {
+        let bytes = packet(&[0, 0, 0x30, 7, 0xd0, 0, 0, 0, 0, 0xfe, 2]);
+        let adaptation = Adaptation {
+            discontinuity: true,
+            random_access: true,
+            pcr: Some(Pcr::new(302)),
+        };
+        assert_eq!(Packet::new(&bytes).adaptation(), Some(adaptation));
+
+        // From libavformat's first packet of video: keyframe, clock at 0.7 s.
+        let bytes = packet(&[0x41, 0, 0x30, 7, 0x50, 0, 0, 0x7b, 0x0c, 0x7e, 0]);
+        let adaptation = Adaptation {
+            discontinuity: false,
+            random_access: true,
+            pcr: Some(Pcr::new(63_000 * 300)),
+        };
+        assert_eq!(Packet::new(&bytes).adaptation(), Some(adaptation));
+
+        let bytes = packet(&[0, 0, 0x20, 183, 0x00]);
+        assert_eq!(
+            Packet::new(&bytes).adaptation(),
+            Some(Adaptation::default())
+        );
+    }
+
+    #[test]
+    fn adaptation_field_that_cannot_be_is_left_out() {
+        for head in [
+            // None; empty; longer than the packet.
+            &[0, 0, 0x10, 7, 0xff][..],
+            &[0, 0, 0x30, 0, 0xff],
+            &[0, 0, 0x30, 184, 0xff],
+        ] {
+            let bytes = packet(head);
+            assert_eq!(Packet::new(&bytes).adaptation(), None, "{head:?}");
+        }
+        let bytes = packet(&[0, 0, 0x30, 6, 0x10]);
+        let adaptation = Packet::new(&bytes).adaptation();
+        assert_eq!(
+            adaptation,
+            Some(Adaptation::default()),
+            "a clock that does not fit"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_upsets_the_view(bytes: [u8; PACKET_LEN]) {
+            let packet = Packet::new(&bytes);
+            let payload = packet.payload();
+            prop_assert!(bytes.ends_with(payload));
+            prop_assert!(payload.len() <= 184);
+            prop_assert!(packet.has_payload() || payload.is_empty());
+            let _ = packet.adaptation();
+        }
+    }
+}

@@ -144,3 +144,135 @@ fn has_optional_header(stream_id: u8) -> bool {
         0xbc | 0xbe | 0xbf | 0xf0 | 0xf1 | 0xf2 | 0xf8 | 0xff
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::PTS_WRAP;
+
+    /// The head of a video PES packet with these flag bytes and this data.
+    fn pes(flags: [u8; 2], data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 1, 0xe0, 0, 0, flags[0], flags[1], data.len() as u8];
+        bytes.extend_from_slice(data);
+        bytes
+    }
+
+    #[test]
+    fn a_header_as_libavformat_writes_it_is_read() {
+        // First picture of a file: PTS 1.48 s, DTS 1.4 s, length open.
+        let bytes = [
+            0x00, 0x00, 0x01, 0xe0, 0x00, 0x00, 0x80, 0xc0, 0x0a, 0x31, 0x00, 0x09, 0x10, 0xa1,
+            0x11, 0x00, 0x07, 0xd8, 0x61, 0x00, 0x00, 0x00, 0x01,
+        ];
+        let header = PesHeader {
+            stream_id: 0xe0,
+            packet_len: 0,
+            pts: Some(133_200),
+            dts: Some(126_000),
+            header_len: 19,
+            data_alignment: false,
+        };
+        assert_eq!(PesHeader::parse(&bytes), Ok(header));
+    }
+
+    #[test]
+    fn timestamps_are_laid_out_as_in_the_standard() {
+        assert_eq!(encode_timestamp(2, 0), [0x21, 0, 1, 0, 1]);
+        assert_eq!(
+            encode_timestamp(3, PTS_WRAP - 1),
+            [0x3f, 0xff, 0xff, 0xff, 0xff]
+        );
+        assert_eq!(encode_timestamp(1, 1 << 30), [0x13, 0, 1, 0, 1]);
+        assert_eq!(encode_timestamp(1, 1 << 15), [0x11, 0, 3, 0, 1]);
+    }
+
+    #[test]
+    fn a_header_without_timestamps_has_none() {
+        let header = PesHeader::parse(&pes([0x84, 0x00], &[0xff; 3])).expect("it is whole");
+        assert_eq!(
+            (header.pts, header.dts, header.header_len),
+            (None, None, 12)
+        );
+        assert!(header.data_alignment);
+        // DTS alone is forbidden.
+        let header = PesHeader::parse(&pes([0x80, 0x40], &[0x11, 0, 1, 0, 1])).expect("tolerated");
+        assert_eq!((header.pts, header.dts), (None, None));
+    }
+
+    #[test]
+    fn a_damaged_timestamp_is_left_out() {
+        for marker in [0, 2, 4] {
+            let mut pts = encode_timestamp(3, 1000);
+            pts[marker] &= !1;
+            let data = [pts, encode_timestamp(1, 500)].concat();
+            let header = PesHeader::parse(&pes([0x80, 0xc0], &data)).expect("the rest is fine");
+            assert_eq!((header.pts, header.dts), (None, Some(500)), "byte {marker}");
+        }
+        let short = PesHeader::parse(&pes([0x80, 0xc0], &encode_timestamp(3, 1000)));
+        assert_eq!(short.map(|header| header.pts), Ok(None), "no room for both");
+    }
+
+    #[test]
+    fn a_header_is_needed_up_to_its_timestamps() {
+        let mut data = [encode_timestamp(3, 9), encode_timestamp(1, 8)].concat();
+        data.extend([0xff; 20]);
+        let bytes = pes([0x80, 0xc0], &data);
+        for len in 0..19 {
+            assert_eq!(
+                PesHeader::parse(&bytes[..len]),
+                Err(PesError::Truncated),
+                "{len} bytes"
+            );
+        }
+        let header = PesHeader::parse(&bytes[..19]).expect("stuffing may be elsewhere");
+        assert_eq!((header.dts, header.header_len), (Some(8), 39));
+    }
+
+    #[test]
+    fn streams_without_time_have_the_short_header() {
+        for stream_id in [0xbc, 0xbe, 0xbf, 0xf0, 0xf1, 0xf2, 0xf8, 0xff] {
+            let header = PesHeader::parse(&[0, 0, 1, stream_id, 0x12, 0x34]).expect("it is whole");
+            assert_eq!((header.header_len, header.packet_len), (6, 0x1234));
+            assert_eq!((header.pts, header.dts), (None, None));
+        }
+        assert_eq!(
+            PesHeader::parse(&[0, 0, 1, 0xbd, 0, 0]),
+            Err(PesError::Truncated)
+        );
+    }
+
+    #[test]
+    fn what_begins_otherwise_is_no_pes() {
+        assert_eq!(PesHeader::parse(&[0, 0, 2]), Err(PesError::NotPes));
+        assert_eq!(PesHeader::parse(&[0, 1]), Err(PesError::NotPes));
+        assert_eq!(
+            PesHeader::parse(&[0, 0, 0, 1, 0x65, 0, 0, 0, 0]),
+            Err(PesError::NotPes)
+        );
+        assert_eq!(
+            PesHeader::parse(&pes([0x40, 0x80], &[0x21, 0, 1, 0, 1])),
+            Err(PesError::NotPes)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn timestamps_come_back(raw in 0..PTS_WRAP, kind in 1_u8..=3) {
+            prop_assert_eq!(decode_timestamp(encode_timestamp(kind, raw)), Some(raw));
+        }
+
+        #[test]
+        fn no_bytes_upset_the_parser(
+            start in prop_oneof![Just(vec![]), Just(vec![0, 0, 1]), Just(vec![0, 0, 1, 0xe0, 0, 0, 0x80])],
+            rest in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let bytes = [start, rest].concat();
+            if let Ok(header) = PesHeader::parse(&bytes) {
+                prop_assert!(header.pts.is_none_or(|pts| pts < PTS_WRAP));
+                prop_assert!(header.dts.is_none_or(|dts| dts < PTS_WRAP));
+            }
+        }
+    }
+}

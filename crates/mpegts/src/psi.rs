@@ -60,6 +60,8 @@ impl SectionReader {
             return;
         };
         self.take(end_of_last, sink);
+        // The pointer says where that section ends, complete or not.
+        self.active = false;
         while rest.first().is_some_and(|&byte| byte != STUFFING) {
             self.section.clear();
             self.active = true;
@@ -377,3 +379,291 @@ const CRC_TABLE: [u32; 256] = {
     }
     table
 };
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Packet;
+
+    /// The PAT that libavformat writes: program 1, map on PID 0x1000.
+    const LIBAV_PAT: [u8; 16] = [
+        0x00, 0xb0, 0x0d, 0x00, 0x01, 0xc1, 0x00, 0x00, 0x00, 0x01, 0xf0, 0x00, 0x2a, 0xb1, 0x04,
+        0xb2,
+    ];
+
+    fn read(payloads: &[(bool, &[u8])]) -> Vec<Vec<u8>> {
+        let mut reader = SectionReader::new();
+        let mut sections = Vec::new();
+        for &(unit_start, payload) in payloads {
+            reader.push(unit_start, payload, &mut |section| {
+                sections.push(section.to_vec());
+            });
+        }
+        sections
+    }
+
+    fn read_packets(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let packets = bytes.as_chunks().0.iter().map(Packet::new);
+        let payloads: Vec<_> = packets.map(|p| (p.unit_start(), p.payload())).collect();
+        read(&payloads)
+    }
+
+    /// A section in the long form with `body_len` bytes between header and checksum.
+    fn long_section(body_len: usize) -> Vec<u8> {
+        let [high, low] = ((HEADER_LEN + body_len + CRC_LEN - PREFIX_LEN) as u16).to_be_bytes();
+        let mut section = vec![0x42, 0xb0 | high, low, 0, 1, 0xc1, 0, 0];
+        section.extend((0..body_len).map(|n| n as u8));
+        section.extend(crc32(&section).to_be_bytes());
+        section
+    }
+
+    #[test]
+    fn checksum_is_the_published_one() {
+        assert_eq!(crc32(b"123456789"), 0x0376_e6e7);
+    }
+
+    #[test]
+    fn pat_of_libavformat_is_read_and_built_alike() {
+        let pat = Pat::parse(&LIBAV_PAT).expect("it is sound");
+        assert_eq!(pat.transport_stream_id, 1);
+        assert_eq!(pat.version, 0);
+        assert!(pat.current);
+        assert_eq!(pat.programs, [(1, Pid::new(0x1000))]);
+        assert_eq!(pat.section(), LIBAV_PAT);
+    }
+
+    #[test]
+    fn pmt_of_libavformat_is_read_and_built_alike() {
+        let section = [
+            0x02, 0xb0, 0x12, 0x00, 0x01, 0xc1, 0x00, 0x00, 0xe1, 0x00, 0xf0, 0x00, 0x1b, 0xe1,
+            0x00, 0xf0, 0x00, 0x15, 0xbd, 0x4d, 0x56,
+        ];
+        let pmt = Pmt::parse(&section).expect("it is sound");
+        let video = PmtStream {
+            stream_type: 0x1b,
+            pid: Pid::new(0x100),
+            descriptors: Vec::new(),
+        };
+        assert_eq!(pmt.program_number, 1);
+        assert_eq!(pmt.pcr_pid, Pid::new(0x100));
+        assert_eq!(pmt.streams, [video]);
+        assert_eq!(pmt.section(), section);
+        assert_eq!(read(&[(true, &[&[0], &section[..]].concat())]), [section]);
+    }
+
+    #[test]
+    fn network_information_is_no_program() {
+        let pat = Pat {
+            transport_stream_id: 7,
+            version: 3,
+            current: true,
+            programs: vec![(0, Pid::new(0x10)), (5, Pid::new(0x50))],
+        };
+        let parsed = Pat::parse(&pat.section()).expect("it is sound");
+        assert_eq!(parsed.programs, [(5, Pid::new(0x50))]);
+    }
+
+    #[test]
+    fn one_table_is_not_taken_for_another() {
+        assert_eq!(Pmt::parse(&LIBAV_PAT), None);
+        let mut pmt = LIBAV_PAT;
+        pmt[0] = PMT_TABLE_ID;
+        assert_eq!(Pat::parse(&pmt), None);
+    }
+
+    #[test]
+    fn several_sections_in_a_packet_are_all_read() {
+        let (first, second) = (long_section(3), long_section(20));
+        let payload = [&[0], &first[..], &second[..], &[STUFFING; 9]].concat();
+        assert_eq!(read(&[(true, &payload)]), [first, second]);
+    }
+
+    #[test]
+    fn a_section_ends_and_the_next_begins_in_one_packet() {
+        let (first, second) = (long_section(300), long_section(5));
+        let (head, tail) = first.split_at(183);
+        let start = [&[0], head].concat();
+        let turn = [&[tail.len() as u8], tail, &second[..]].concat();
+        assert_eq!(read(&[(true, &start), (true, &turn)]), [first, second]);
+    }
+
+    #[test]
+    fn a_section_may_be_cut_within_its_length() {
+        let section = long_section(4);
+        let start = [&[0], &section[..2]].concat();
+        assert_eq!(read(&[(true, &start), (false, &section[2..])]), [section]);
+    }
+
+    #[test]
+    fn the_longest_section_is_read_and_a_longer_one_is_not() {
+        let longest = long_section(SECTION_LEN_MAX - HEADER_LEN - CRC_LEN);
+        let mut packets = Vec::new();
+        packetize_section(&longest, Pid::new(0x20), 0, &mut packets);
+        assert_eq!(read_packets(&packets), [longest]);
+
+        let longer = long_section(SECTION_LEN_MAX - HEADER_LEN - CRC_LEN + 1);
+        packets.clear();
+        packetize_section(&longer, Pid::new(0x20), 0, &mut packets);
+        assert!(read_packets(&packets).is_empty());
+    }
+
+    #[test]
+    fn a_damaged_section_is_dropped_and_the_next_one_read() {
+        let good = long_section(30);
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            let (bad, next) = ([&[0], &bad[..]].concat(), [&[0], &good[..]].concat());
+            assert_eq!(
+                read(&[(true, &bad), (true, &next)]),
+                [&good[..]],
+                "byte {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_lost_packet_costs_its_section_only() {
+        let (first, second) = (long_section(500), long_section(400));
+        let mut packets = Vec::new();
+        packetize_section(&first, Pid::new(0x20), 0, &mut packets);
+        packetize_section(&second, Pid::new(0x20), 3, &mut packets);
+        packets.drain(PACKET_LEN..2 * PACKET_LEN);
+        assert_eq!(read_packets(&packets), [second]);
+    }
+
+    #[test]
+    fn a_section_that_its_successor_cuts_short_is_not_continued() {
+        let section = long_section(300);
+        let start = [&[0], &section[..183]].concat();
+        let stuffing = [0, STUFFING];
+        let rest = &section[183..];
+        assert!(read(&[(true, &start), (true, &stuffing), (false, rest)]).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_read_before_the_first_start() {
+        let section = long_section(4);
+        assert!(read(&[(false, &section)]).is_empty());
+    }
+
+    #[test]
+    fn packets_of_a_section_are_whole_and_counted() {
+        let section = long_section(183 + 184 - HEADER_LEN - CRC_LEN);
+        let mut out = Vec::new();
+        let next = packetize_section(&section, Pid::new(0x1abc), 15, &mut out);
+        let (packets, rest) = out.as_chunks::<PACKET_LEN>();
+        assert!(rest.is_empty());
+        assert_eq!(next, 1);
+        let heads: Vec<_> = packets
+            .iter()
+            .map(Packet::new)
+            .map(|p| (p.pid(), p.unit_start(), p.counter()))
+            .collect();
+        let pid = Pid::new(0x1abc);
+        assert_eq!(heads, [(pid, true, 15), (pid, false, 0)]);
+    }
+
+    #[test]
+    fn registration_is_found_among_other_descriptors() {
+        let stream = PmtStream {
+            stream_type: 6,
+            pid: Pid::new(0x101),
+            descriptors: b"\x0a\x04eng\0\x05\x04Opus\x7f\x02\x80\x02".to_vec(),
+        };
+        assert_eq!(stream.registration(), Some(*b"Opus"));
+        let tags: Vec<_> = Descriptors::new(&stream.descriptors).collect();
+        let content: [(u8, &[u8]); 3] = [(10, b"eng\0"), (5, b"Opus"), (0x7f, &[0x80, 2])];
+        assert_eq!(tags, content);
+        let cut_off = PmtStream {
+            descriptors: b"\x05\x04Opu".to_vec(),
+            ..stream
+        };
+        assert_eq!(cut_off.registration(), None);
+    }
+
+    fn any_pid() -> impl Strategy<Value = Pid> {
+        (0_u16..0x2000).prop_map(Pid::new)
+    }
+
+    prop_compose! {
+        fn any_pat()(
+            transport_stream_id: u16,
+            version in 0_u8..32,
+            current: bool,
+            programs in prop::collection::vec((1_u16.., any_pid()), 0..=253),
+        ) -> Pat {
+            Pat { transport_stream_id, version, current, programs }
+        }
+    }
+
+    prop_compose! {
+        fn any_stream()(
+            stream_type: u8,
+            pid in any_pid(),
+            descriptors in prop::collection::vec(any::<u8>(), 0..40),
+        ) -> PmtStream {
+            PmtStream { stream_type, pid, descriptors }
+        }
+    }
+
+    prop_compose! {
+        fn any_pmt()(
+            program_number: u16,
+            version in 0_u8..32,
+            current: bool,
+            pcr_pid in any_pid(),
+            program_info in prop::collection::vec(any::<u8>(), 0..60),
+            streams in prop::collection::vec(any_stream(), 0..20),
+        ) -> Pmt {
+            Pmt { program_number, version, current, pcr_pid, program_info, streams }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tables_come_back_through_packets(pat in any_pat(), pmt in any_pmt()) {
+            let (pat_section, pmt_section) = (pat.section(), pmt.section());
+            let mut packets = Vec::new();
+            packetize_section(&pat_section, Pid::PAT, 0, &mut packets);
+            packetize_section(&pmt_section, Pid::PAT, 0, &mut packets);
+            let sections = read_packets(&packets);
+            prop_assert_eq!(&sections, &[pat_section, pmt_section]);
+            prop_assert_eq!(Pat::parse(&sections[0]), Some(pat));
+            prop_assert_eq!(Pmt::parse(&sections[1]), Some(pmt));
+        }
+
+        #[test]
+        fn no_bytes_upset_the_tables(mut bytes in prop::collection::vec(any::<u8>(), 0..1100)) {
+            let _ = (Pat::parse(&bytes), Pmt::parse(&bytes));
+            let _ = Descriptors::new(&bytes).count();
+            // Once more with a head that leads further in.
+            for table_id in [PAT_TABLE_ID, PMT_TABLE_ID] {
+                if let Some(head) = bytes.first_chunk_mut::<2>() {
+                    *head = [table_id, head[1] & 0x03 | 0xb0];
+                }
+                let _ = (Pat::parse(&bytes), Pmt::parse(&bytes));
+            }
+        }
+
+        #[test]
+        fn no_packets_upset_the_reader_or_grow_it(
+            payloads in prop::collection::vec(
+                (any::<bool>(), prop::collection::vec(any::<u8>(), 0..=184)), 0..100),
+        ) {
+            let mut reader = SectionReader::new();
+            for (unit_start, payload) in &payloads {
+                reader.push(*unit_start, payload, &mut |_| {});
+                prop_assert!(reader.section.len() <= SECTION_LEN_MAX);
+            }
+            // What came before does not keep a sound section from being read.
+            let section = long_section(9);
+            let payload = [&[0], &section[..]].concat();
+            let mut found = Vec::new();
+            reader.push(true, &payload, &mut |section| found.push(section.to_vec()));
+            prop_assert_eq!(found, [section]);
+        }
+    }
+}

@@ -243,3 +243,287 @@ fn headers_fit(bytes: &[u8]) -> bool {
 fn ends_in_packets(bytes: &[u8]) -> bool {
     bytes.len() >= PACKET_LEN && headers_fit(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A frame without its bytes: whether it is a packet, where it starts, how long it is.
+    type Piece = (bool, u64, u64);
+
+    /// Pushes a stream in chunks of these lengths, over and over. Checks that the pieces follow each
+    /// other and that packets have the bytes of their offset; joins neighbouring skipped pieces.
+    fn frames(stream: &[u8], base: u64, chunk_lens: &[usize]) -> Vec<Piece> {
+        let mut framer = Framer::new(base);
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut next = base;
+        let mut sink = |frame: Frame<'_>| {
+            let (packet, offset, len) = match frame {
+                Frame::Packet { offset, bytes } => {
+                    let at = (offset - base) as usize;
+                    assert_eq!(bytes[..], stream[at..at + PACKET_LEN]);
+                    (true, offset, PACKET_LEN as u64)
+                }
+                Frame::Skipped { offset, len } => (false, offset, len),
+            };
+            assert_eq!(offset, next, "each byte once, in order");
+            assert!(len > 0);
+            next += len;
+            match pieces.last_mut() {
+                Some((false, _, before)) if !packet => *before += len,
+                _ => pieces.push((packet, offset, len)),
+            }
+        };
+        let mut rest = stream;
+        for &len in chunk_lens.iter().cycle() {
+            let (chunk, later) = rest.split_at(len.min(rest.len()));
+            framer.push(chunk, &mut sink);
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        framer.finish(&mut sink);
+        assert_eq!(next, base + stream.len() as u64, "every byte");
+        assert_eq!(framer.offset(), next);
+        pieces
+    }
+
+    /// The rule itself, over a stream that lies there as a whole.
+    fn frames_by_the_rule(stream: &[u8], base: u64) -> Vec<Piece> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut locked = false;
+        let mut at = 0;
+        while at < stream.len() {
+            let rest = &stream[at..];
+            let headers: Vec<&[u8]> = (0..=CONFIRMATIONS)
+                .filter_map(|n| rest.get(n * PACKET_LEN..))
+                .filter(|header| !header.is_empty())
+                .collect();
+            let fit = headers.iter().all(|header| {
+                header[0] == SYNC_BYTE && header.get(3).is_none_or(|byte| byte & 0x30 != 0)
+            });
+            let whole = rest.len() >= PACKET_LEN;
+            locked = if locked {
+                rest[0] == SYNC_BYTE
+            } else {
+                fit && whole
+            };
+            let offset = base + at as u64;
+            if locked && whole {
+                pieces.push((true, offset, PACKET_LEN as u64));
+                at += PACKET_LEN;
+                continue;
+            }
+            let len = if locked { rest.len() } else { 1 };
+            match pieces.last_mut() {
+                Some((false, _, before)) => *before += len as u64,
+                _ => pieces.push((false, offset, len as u64)),
+            }
+            at += len;
+        }
+        pieces
+    }
+
+    fn packet(pid: u8, counter: usize, fill: u8) -> [u8; PACKET_LEN] {
+        let mut bytes = [fill; PACKET_LEN];
+        bytes[..4].copy_from_slice(&[SYNC_BYTE, 1, pid, 0x10 | counter as u8 & 0x0f]);
+        bytes
+    }
+
+    fn packets(count: usize, fill: u8) -> Vec<u8> {
+        (0..count).flat_map(|n| packet(0, n, fill)).collect()
+    }
+
+    fn expect(pieces: &[(bool, u64)]) -> Vec<Piece> {
+        let mut next = 0;
+        let place = |&(packet, len)| {
+            next += len;
+            (packet, next - len, len)
+        };
+        pieces.iter().map(place).collect()
+    }
+
+    const PACKET: (bool, u64) = (true, PACKET_LEN as u64);
+
+    #[test]
+    fn a_clean_stream_is_all_packets_however_short() {
+        assert!(frames(&[], 0, &[1]).is_empty());
+        for count in 1..8 {
+            assert_eq!(
+                frames(&packets(count, 0), 0, &[5000]),
+                expect(&vec![PACKET; count])
+            );
+        }
+    }
+
+    #[test]
+    fn a_stream_that_begins_within_a_packet_is_found() {
+        for start in 1..PACKET_LEN {
+            let stream = &packets(5, 0)[start..];
+            let mut pieces = vec![PACKET; 5];
+            pieces[0] = (false, (PACKET_LEN - start) as u64);
+            assert_eq!(
+                frames(stream, 0, &[5000]),
+                expect(&pieces),
+                "cut at {start}"
+            );
+        }
+    }
+
+    #[test]
+    fn payload_of_sync_bytes_does_not_mislead() {
+        for start in 1..PACKET_LEN {
+            let stream = &packets(8, SYNC_BYTE)[start..];
+            let mut pieces = vec![PACKET; 8];
+            pieces[0] = (false, (PACKET_LEN - start) as u64);
+            assert_eq!(
+                frames(stream, 0, &[5000]),
+                expect(&pieces),
+                "cut at {start}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_payload_that_looks_like_headers_is_seen_through() {
+        // Three headers at packet distance, one fewer than are believed, and then a real stream.
+        let mut stream = vec![0; 100];
+        for _ in 0..CONFIRMATIONS {
+            stream.extend([SYNC_BYTE, 1, 0, 0x10]);
+            stream.resize(stream.len() + PACKET_LEN - 4, 0);
+        }
+        stream.extend([0; 50]);
+        let gap = stream.len() as u64;
+        stream.extend(packets(4, 0));
+        assert_eq!(
+            frames(&stream, 0, &[5000]),
+            expect(&[(false, gap), PACKET, PACKET, PACKET, PACKET])
+        );
+    }
+
+    #[test]
+    fn a_broken_sync_byte_costs_its_packet_only() {
+        let mut stream = packets(9, 0);
+        stream[4 * PACKET_LEN] = 0x46;
+        let mut pieces = vec![PACKET; 9];
+        pieces[4].0 = false;
+        assert_eq!(frames(&stream, 0, &[5000]), expect(&pieces));
+    }
+
+    #[test]
+    fn lost_and_added_bytes_are_found_behind() {
+        let mut stream = packets(9, 0);
+        stream.drain(3 * PACKET_LEN + 50..3 * PACKET_LEN + 90);
+        // The damaged packet is taken for whole; only the next one's sync byte is missed.
+        let mut pieces = vec![PACKET; 9];
+        pieces[4] = (false, (PACKET_LEN - 40) as u64);
+        assert_eq!(frames(&stream, 0, &[5000]), expect(&pieces));
+
+        let mut stream = packets(4, 0);
+        stream.extend([0xaa; 333]);
+        stream.extend(packets(4, 0));
+        let mut pieces = vec![PACKET; 9];
+        pieces[4] = (false, 333);
+        assert_eq!(frames(&stream, 0, &[5000]), expect(&pieces));
+    }
+
+    #[test]
+    fn what_follows_the_last_packet_is_skipped() {
+        let mut stream = packets(2, 0);
+        stream.extend(&packets(1, 0)[..99]);
+        assert_eq!(
+            frames(&stream, 0, &[5000]),
+            expect(&[PACKET, PACKET, (false, 99)])
+        );
+        // Half a packet alone is none.
+        assert_eq!(frames(&stream[..99], 0, &[5000]), expect(&[(false, 99)]));
+        // Nor is one followed by something else.
+        let mut stream = packets(1, 0);
+        stream.push(0);
+        assert_eq!(frames(&stream, 0, &[5000]), expect(&[(false, 189)]));
+    }
+
+    #[test]
+    fn packets_within_a_chunk_are_not_copied() {
+        let stream = packets(20, 0);
+        let (first, second) = stream.split_at(1000);
+        let mut framer = Framer::new(0);
+        let mut copies = 0;
+        for chunk in [first, second] {
+            framer.push(chunk, &mut |frame| {
+                if let Frame::Packet { bytes, .. } = frame {
+                    copies += usize::from(!chunk.as_ptr_range().contains(&bytes.as_ptr()));
+                }
+            });
+        }
+        assert_eq!(copies, 1, "the packet that lies across");
+    }
+
+    #[test]
+    fn skipped_bytes_show_up_while_the_gap_lasts() {
+        let mut framer = Framer::new(7);
+        let mut seen = Vec::new();
+        framer.push(&[0; 3000], &mut |frame| seen.push(format!("{frame:?}")));
+        assert_eq!(seen, ["Skipped { offset: 7, len: 3000 }"]);
+        assert_eq!(framer.offset(), 3007);
+        assert!(!framer.locked());
+    }
+
+    #[test]
+    fn a_finished_framer_takes_another_stream() {
+        let mut framer = Framer::new(0);
+        let mut offsets = Vec::new();
+        for _ in 0..2 {
+            let mut sink = |frame: Frame<'_>| match frame {
+                Frame::Packet { offset, .. } => offsets.push(offset),
+                Frame::Skipped { offset, .. } => panic!("skipped at {offset}"),
+            };
+            framer.push(&packets(2, 0), &mut sink);
+            framer.finish(&mut sink);
+        }
+        assert_eq!(offsets, [0, 188, 376, 564]);
+    }
+
+    /// Pieces of streams: packets, damaged packets, noise, and all that looks like sync bytes.
+    fn any_part() -> impl Strategy<Value = Vec<u8>> {
+        let fill = prop_oneof![Just(SYNC_BYTE), Just(0x10), any::<u8>()];
+        let run = (1_usize..9, any::<u8>(), fill).prop_map(|(count, pid, fill)| {
+            (0..count)
+                .flat_map(|n| packet(pid, n, fill))
+                .collect::<Vec<_>>()
+        });
+        let noise = prop::collection::vec(any::<u8>(), 0..700);
+        let trap = prop::collection::vec(prop_oneof![Just(SYNC_BYTE), Just(0x30)], 0..700);
+        prop_oneof![
+            4 => run.clone(),
+            2 => (run.clone(), 0_usize..188).prop_map(|(run, cut)| run[cut..].to_vec()),
+            2 => (run, any::<prop::sample::Index>(), any::<u8>()).prop_map(|(mut run, at, byte)| {
+                let at = at.index(run.len());
+                run[at] = byte;
+                run[at / PACKET_LEN * PACKET_LEN] ^= byte & 1;
+                run
+            }),
+            1 => noise,
+            1 => trap,
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn frames_follow_the_rule_however_the_stream_is_cut(
+            parts in prop::collection::vec(any_part(), 0..8),
+            base in 0_u64..1 << 40,
+            chunk_lens in prop::collection::vec(
+                prop_oneof![1_usize..8, 1_usize..400, 100_usize..3000], 1..12),
+        ) {
+            let stream = parts.concat();
+            let expected = frames_by_the_rule(&stream, base);
+            prop_assert_eq!(&frames(&stream, base, &[usize::MAX]), &expected);
+            prop_assert_eq!(&frames(&stream, base, &[1]), &expected);
+            prop_assert_eq!(&frames(&stream, base, &chunk_lens), &expected);
+        }
+    }
+}

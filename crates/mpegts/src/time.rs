@@ -171,3 +171,92 @@ impl From<Ticks> for Pcr {
         Self(ticks.to_raw() * 300)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WRAP: i64 = PTS_WRAP as i64;
+
+    #[test]
+    fn the_first_value_is_taken_as_it_is() {
+        assert_eq!(Unwrapper::new().unwrap(PTS_WRAP - 1), Ticks(WRAP - 1));
+        assert_eq!(Unwrapper::new().unwrap(PTS_WRAP + 5), Ticks(5));
+    }
+
+    #[test]
+    fn time_goes_on_over_the_wrap_and_back() {
+        let mut unwrapper = Unwrapper::new();
+        let raw = [PTS_WRAP - 3000, 600, PTS_WRAP - 1200, 4200];
+        let ticks = raw.map(|raw| unwrapper.unwrap(raw));
+        assert_eq!(ticks, [-3000, 600, -1200, 4200].map(|t| Ticks(WRAP + t)));
+    }
+
+    #[test]
+    fn streams_on_the_two_sides_of_a_wrap_stay_together() {
+        let video = Unwrapper::new().unwrap(PTS_WRAP - 100);
+        let audio = Unwrapper::near(video).unwrap(50);
+        assert_eq!(audio - video, Ticks(150));
+        // The other way round, time begins before zero.
+        let video = Unwrapper::new().unwrap(50);
+        let audio = Unwrapper::near(video).unwrap(PTS_WRAP - 100);
+        assert_eq!(audio, Ticks(-100));
+    }
+
+    #[test]
+    fn seconds_are_90000_ticks() {
+        assert_eq!(Ticks::from_secs_f64(1.5), Ticks(135_000));
+        assert_eq!(Ticks::from_secs_f64(-0.1), Ticks(-9000));
+        assert_eq!(Ticks(45_000).as_secs_f64(), 0.5);
+    }
+
+    #[test]
+    fn a_clock_counts_300_units_a_tick_and_wraps() {
+        assert_eq!(Pcr::new(PCR_WRAP + 301).value(), 301);
+        assert_eq!(Pcr::new(301).base(), 1);
+        assert_eq!(Pcr::from(Ticks(-1)).value(), PCR_WRAP - 300);
+    }
+
+    #[test]
+    fn a_clock_is_read_as_the_standard_lays_it_out() {
+        // Base 1, six reserved bits, extension 2.
+        assert_eq!(Pcr::from_bytes([0, 0, 0, 0, 0xfe, 2]), Pcr::new(302));
+        assert_eq!(Pcr::new(302).to_bytes(), [0, 0, 0, 0, 0xfe, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_timeline_without_leaps_is_followed(
+            start in 0..WRAP,
+            steps in prop::collection::vec(-(WRAP / 2)..WRAP / 2, 0..200),
+        ) {
+            let mut unwrapper = Unwrapper::new();
+            let mut now = Ticks(start);
+            prop_assert_eq!(unwrapper.unwrap(now.to_raw()), now);
+            for step in steps {
+                now += Ticks(step);
+                prop_assert_eq!(unwrapper.unwrap(now.to_raw()), now);
+            }
+        }
+
+        #[test]
+        fn the_nearest_moment_is_found(raw: u64, reference in -(1_i64 << 50)..1 << 50) {
+            let found = Ticks::from_raw_near(raw, Ticks(reference));
+            prop_assert_eq!(found.to_raw(), raw % PTS_WRAP);
+            prop_assert!((found.0 - reference).abs() <= WRAP / 2);
+        }
+
+        #[test]
+        fn a_clock_comes_back_from_its_bytes(value in 0..PCR_WRAP) {
+            let pcr = Pcr::new(value);
+            prop_assert_eq!(Pcr::from_bytes(pcr.to_bytes()), pcr);
+        }
+
+        #[test]
+        fn any_bytes_give_a_clock_in_range(bytes: [u8; 6]) {
+            prop_assert!(Pcr::from_bytes(bytes).value() < PCR_WRAP);
+        }
+    }
+}
