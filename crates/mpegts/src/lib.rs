@@ -16,6 +16,7 @@ mod packet;
 mod patch;
 mod pes;
 mod psi;
+mod section;
 mod sync;
 mod time;
 
@@ -23,7 +24,8 @@ pub use mux::{MuxStream, Muxer, MuxerConfig, Unit};
 pub use packet::{Adaptation, Packet};
 pub use patch::{add_to_counter, shift_timestamps};
 pub use pes::{PesError, PesHeader};
-pub use psi::{Descriptors, Pat, Pmt, PmtStream, SectionReader, packetize_section};
+pub use psi::{Descriptors, Pat, Pmt, PmtStream};
+pub use section::{SectionReader, packetize_section};
 pub use sync::{Frame, Framer};
 pub use time::{PCR_WRAP, PTS_WRAP, Pcr, Ticks, Unwrapper};
 
