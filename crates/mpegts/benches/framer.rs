@@ -1,4 +1,5 @@
-//! What each byte of ingest costs: finding the packets, and the walk over their headers.
+//! What each byte costs: on the way in, finding the packets and the walk over their headers; on the
+//! way out, moving their time and counters.
 //!
 //! The stream lies in memory and is pushed in chunks of the size of a read, which cut packets as
 //! reads do. `reading` is the bound: it looks at the same bytes of the same packets, and nothing
@@ -9,6 +10,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lookback_mpegts::{
     Frame, Framer, MuxStream, Muxer, MuxerConfig, PACKET_LEN, Packet, Pcr, Pid, Ticks, Unit,
+    add_to_counter, shift_timestamps,
 };
 
 /// As much as a read from a pipe or a socket brings; no multiple of a packet.
@@ -39,6 +41,15 @@ fn benches(c: &mut Criterion) {
                 .iter()
                 .map(|bytes| weigh(Packet::new(bytes)))
                 .sum::<usize>()
+        });
+    });
+    let mut patched = stream.clone();
+    group.bench_function("restamping", |b| {
+        b.iter(|| {
+            for packet in black_box(&mut patched).as_chunks_mut::<PACKET_LEN>().0 {
+                shift_timestamps(packet, Ticks(3600));
+                add_to_counter(packet, 5);
+            }
         });
     });
     let noise: Vec<u8> = (0..stream.len()).map(noise).collect();

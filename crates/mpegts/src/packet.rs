@@ -144,9 +144,10 @@ mod tests {
         assert!(!full.has_payload());
         assert!(full.unit_start() && full.transport_error() && full.scrambled());
 
-        let start = packet(&[0x41, 0x23, 0x17]);
+        let start = packet(&[0x41, 0x23, 0x57]);
         let start = Packet::new(&start);
         assert_eq!((start.pid(), start.counter()), (Pid::new(0x123), 7));
+        assert!(start.scrambled() && start.has_payload());
         assert!(start.unit_start() && !start.transport_error());
         assert_eq!(start.bytes()[1], 0x41);
     }

@@ -12,6 +12,7 @@ const PTS_AT: usize = 9;
 /// Moves the packet's time by `by`: PCR and OPCR, and PTS and DTS of a PES header that begins here.
 ///
 /// A header whose timestamps do not all lie in this packet keeps them, and so does a scrambled one.
+#[inline]
 pub fn shift_timestamps(packet: &mut [u8; PACKET_LEN], by: Ticks) {
     shift_clocks(packet, by);
     let view = Packet::new(packet);
@@ -34,6 +35,7 @@ pub fn shift_timestamps(packet: &mut [u8; PACKET_LEN], by: Ticks) {
 /// Adds `delta` to the continuity counter, modulo 16.
 ///
 /// A packet without payload repeats the counter of the one before it, so it moves with the others.
+#[inline]
 pub fn add_to_counter(packet: &mut [u8; PACKET_LEN], delta: u8) {
     packet[3] = packet[3] & 0xf0 | packet[3].wrapping_add(delta) & 0x0f;
 }

@@ -100,7 +100,7 @@ impl Framer {
         let rest = &self.carry[..self.carry_len];
         let mut used = 0;
         if !self.cursor.locked
-            && let Some(start) = (0..rest.len()).find(|&start| ends_in_packets(&rest[start..]))
+            && let Some(start) = (0..rest.len()).find(|&start| headers_fit(&rest[start..]))
         {
             self.cursor.skip(start);
             used = start + self.cursor.packets(&rest[start..], sink);
@@ -237,11 +237,6 @@ fn headers_fit(bytes: &[u8]) -> bool {
             let announces_nothing = packet.get(3).is_some_and(|byte| byte & 0x30 == 0);
             packet[0] == SYNC_BYTE && !announces_nothing
         })
-}
-
-/// Whether the last bytes of a stream are packets, though too few to confirm each other in full.
-fn ends_in_packets(bytes: &[u8]) -> bool {
-    bytes.len() >= PACKET_LEN && headers_fit(bytes)
 }
 
 #[cfg(test)]
@@ -475,16 +470,22 @@ mod tests {
     #[test]
     fn a_finished_framer_takes_another_stream() {
         let mut framer = Framer::new(0);
-        let mut offsets = Vec::new();
-        for _ in 0..2 {
-            let mut sink = |frame: Frame<'_>| match frame {
-                Frame::Packet { offset, .. } => offsets.push(offset),
-                Frame::Skipped { offset, .. } => panic!("skipped at {offset}"),
+        let mut pieces = Vec::new();
+        for gap in [0, 200] {
+            // A sync byte in front, which only a framer that still believes the last stream takes.
+            let stream = [&[SYNC_BYTE; 200][..gap], &packets(5, 0)[..]].concat();
+            let mut sink = |frame: Frame<'_>| {
+                pieces.push(match frame {
+                    Frame::Packet { offset, .. } => (true, offset, PACKET_LEN as u64),
+                    Frame::Skipped { offset, len } => (false, offset, len),
+                });
             };
-            framer.push(&packets(2, 0), &mut sink);
+            framer.push(&stream, &mut sink);
             framer.finish(&mut sink);
         }
-        assert_eq!(offsets, [0, 188, 376, 564]);
+        let mut expected = vec![PACKET; 11];
+        expected[5] = (false, 200);
+        assert_eq!(pieces, expect(&expected));
     }
 
     /// Pieces of streams: packets, damaged packets, noise, and all that looks like sync bytes.
