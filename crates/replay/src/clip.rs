@@ -1,0 +1,485 @@
+//! Clips: immutable views of part of a channel.
+//!
+//! A clip is made in two steps. Under the channel's lock the selection is resolved into [`Part`]s, one
+//! for each run, and what they need is pinned; this is all that recording could notice. Then, without
+//! the lock, the [`Layout`] is made: which bytes of the log, with what in front and changed where,
+//! are the clip's transport stream.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use lookback_mpegts::{PTS_WRAP, Ticks};
+
+use crate::channel::{Channel, State};
+use crate::index::{Cursor, Entry, Key};
+use crate::layout::{Blocks, Layout, TAIL_BLOCKS};
+use crate::log::{PinKey, block_of};
+use crate::problem::Problem;
+use crate::run::{Program, Run};
+use crate::units::Units;
+use crate::wall::{Wall, ticks_to_duration};
+
+/// Where the timeline of a clip begins that is not the source's own. It leaves room in front for
+/// clocks, which run ahead of the pictures.
+const TIMELINE_START: Ticks = Ticks(10 * 90_000);
+
+/// A span of wall-clock time. A clip starts on the keyframe at or before its beginning.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Selection {
+    /// The whole window.
+    All,
+    /// So far back from now; where nothing is being recorded at the moment, from the end of the
+    /// window.
+    Last(Duration),
+    /// From and to these instants; where one is missing, as far as the window goes.
+    Span {
+        /// The first instant.
+        from: Option<Wall>,
+        /// The last instant.
+        to: Option<Wall>,
+    },
+}
+
+/// Why there is no clip.
+#[derive(Debug, thiserror::Error)]
+pub enum ClipError {
+    /// Nothing that can be played has come in yet.
+    #[error("nothing is recorded yet{}", problem.as_ref().map(|problem| format!(": {}", problem.hint)).unwrap_or_default())]
+    Empty {
+        /// What came in instead.
+        problem: Option<Problem>,
+    },
+    /// The selection ends before it begins.
+    #[error("the span is empty: it must end after it begins")]
+    EmptySpan,
+    /// The selection lies before or after all that is there.
+    #[error("the span lies outside the window")]
+    OutsideWindow {
+        /// Where the window begins.
+        start: Wall,
+        /// Where the window ends.
+        end: Wall,
+    },
+}
+
+/// The clip was let go to keep recording within its memory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the clip was let go because memory ran short")]
+pub struct Gone;
+
+/// See the module's documentation.
+pub struct Clip {
+    id: String,
+    channel: Arc<Channel>,
+    pin: Mutex<Option<PinKey>>,
+    first_block: u64,
+    revoked: AtomicBool,
+    used: AtomicU64,
+    parts: Vec<Part>,
+    layout: Layout,
+    runs_left_out: usize,
+}
+
+/// The stretch of one run in a clip.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) run: Arc<Run>,
+    pub(crate) key: Key,
+    /// The last unit of the track that is cut on.
+    pub(crate) last: Cursor,
+    /// Where the last picture ends.
+    pub(crate) end_pts: Ticks,
+    pub(crate) last_dts: Ticks,
+    /// Log offset behind the last unit of the track that is cut on.
+    pub(crate) end: u64,
+    /// Whether the clip goes on with another run.
+    pub(crate) continues: bool,
+    /// What is added to all its timestamps.
+    pub(crate) shift: Ticks,
+}
+
+impl Part {
+    fn duration(&self) -> Duration {
+        ticks_to_duration(self.end_pts - self.key.pts)
+    }
+}
+
+impl Channel {
+    /// Makes a clip. It costs the same for a second and for an hour.
+    ///
+    /// # Errors
+    /// If there is nothing to play, or nothing in the selection.
+    pub fn clip(self: &Arc<Self>, selection: Selection, now: Wall) -> Result<Arc<Clip>, ClipError> {
+        let mut state = self.lock();
+        let Resolved {
+            mut parts,
+            runs_left_out,
+        } = resolve(&state, selection, now)?;
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
+            return Err(ClipError::EmptySpan);
+        };
+        let limit = state
+            .log
+            .end
+            .min((block_of(last.end) + TAIL_BLOCKS + 1) * crate::slab::SLAB_LEN as u64);
+        let bytes = first.key.offset..limit;
+        let faults = state.log.faults_in(&bytes);
+        let open_units = state.open_units.clone();
+        let first_block = block_of(bytes.start);
+        let pin = self.pin(&mut state, bytes);
+        drop(state);
+
+        place_on_timeline(&mut parts);
+        let layout = Layout::new(&parts, &faults, &open_units, limit, Blocks::new(self));
+        let recorder = self.recorder();
+        let clip = Arc::new(Clip {
+            id: new_id(),
+            channel: Arc::clone(self),
+            pin: Mutex::new(Some(pin)),
+            first_block,
+            revoked: AtomicBool::new(false),
+            used: AtomicU64::new(recorder.as_ref().map_or(0, |recorder| recorder.next_use())),
+            parts,
+            layout,
+            runs_left_out,
+        });
+        if let Some(recorder) = recorder {
+            recorder.register(&clip);
+        }
+        Ok(clip)
+    }
+}
+
+impl Clip {
+    /// A name that nobody guesses.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The channel it is of.
+    pub fn channel(&self) -> &str {
+        self.channel.name()
+    }
+
+    /// Bytes of its transport stream.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a clip has at least one picture"
+    )]
+    pub fn len(&self) -> u64 {
+        self.layout.len()
+    }
+
+    /// Up to `max` bytes from `offset` on, at least one unless `offset` is at or behind the end.
+    /// Usually they are a view of the log.
+    ///
+    /// # Errors
+    /// If the clip had to be let go.
+    pub fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+        self.touch();
+        let bytes = self
+            .layout
+            .read(offset, max, &mut Blocks::new(&self.channel));
+        bytes.filter(|_| !self.is_revoked()).ok_or(Gone)
+    }
+
+    /// When its first picture was recorded.
+    pub fn start(&self) -> Wall {
+        let part = &self.parts[0];
+        part.run.wall(part.key.pts)
+    }
+
+    /// When its last picture ended.
+    pub fn end(&self) -> Wall {
+        let part = &self.parts[self.parts.len() - 1];
+        part.run.wall(part.end_pts)
+    }
+
+    /// Its playing time.
+    pub fn duration(&self) -> Duration {
+        self.parts.iter().map(Part::duration).sum()
+    }
+
+    /// Runs that it joins.
+    pub fn runs(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Runs in the selection whose format differs from that of the newest.
+    pub fn runs_left_out(&self) -> usize {
+        self.runs_left_out
+    }
+
+    /// Its streams.
+    pub fn program(&self) -> Program {
+        self.parts[self.parts.len() - 1].run.program()
+    }
+
+    /// Its access units in the order of the stream.
+    pub fn units(self: &Arc<Self>) -> Units {
+        Units::new(Arc::clone(self))
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn source(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn last_use(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn touch(&self) {
+        if let Some(recorder) = self.channel.recorder() {
+            self.used.store(recorder.next_use(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether memory would come free if it went.
+    pub(crate) fn holds_alone(&self) -> bool {
+        !self.is_revoked() && self.first_block < self.channel.lock().log.first_block()
+    }
+
+    /// Lets go of all that it holds. Readers are told with their next read.
+    pub(crate) fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
+        self.release();
+        self.channel.count_problem("clip_dropped");
+    }
+
+    fn release(&self) {
+        let pin = self
+            .pin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(pin) = pin {
+            self.channel.unpin(pin);
+        }
+    }
+}
+
+impl Drop for Clip {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// 96 bits from the system's source of randomness, which seeds the hash maps of the standard library.
+fn new_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let [high, low] = [0u8, 1].map(|salt| RandomState::new().hash_one(salt));
+    format!("{high:016x}{:08x}", low >> 32)
+}
+
+struct Resolved {
+    parts: Vec<Part>,
+    runs_left_out: usize,
+}
+
+/// Finds the stretches of runs that a selection means.
+fn resolve(state: &State, selection: Selection, now: Wall) -> Result<Resolved, ClipError> {
+    let Some(window) = state.window() else {
+        return Err(ClipError::Empty {
+            problem: state.wrong_input(),
+        });
+    };
+    let (from, to) = match selection {
+        Selection::All => (None, None),
+        Selection::Last(length) => {
+            let until = if state.is_recording(now) {
+                now
+            } else {
+                window.end
+            };
+            (Some(until - length), None)
+        }
+        Selection::Span { from, to } => (from, to),
+    };
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        return Err(ClipError::EmptySpan);
+    }
+    if from.is_some_and(|from| from > window.end) || to.is_some_and(|to| to <= window.start) {
+        return Err(ClipError::OutsideWindow {
+            start: window.start,
+            end: window.end,
+        });
+    }
+
+    let mut parts: Vec<Part> = Vec::new();
+    let mut left_out = 0;
+    for (run, keys) in state.runs_with_keys().rev() {
+        let key_wall = |at: usize| run.wall(state.log.keys[at].pts);
+        if from.is_some_and(|from| run.wall(run.latest) < from && !parts.is_empty()) {
+            break;
+        }
+        if to.is_some_and(|to| key_wall(keys.start) >= to) {
+            continue;
+        }
+        // A hole in the row of runs that agree would be a hole in time.
+        if left_out > 0
+            || parts
+                .last()
+                .is_some_and(|newer| !newer.run.agrees_with(run))
+        {
+            left_out += 1;
+            continue;
+        }
+        let start = partition(keys.clone(), |at| {
+            from.is_some_and(|from| key_wall(at) <= from)
+        });
+        let start = if start > keys.start {
+            start - 1
+        } else {
+            keys.start
+        };
+        let until = partition(start..keys.end, |at| to.is_none_or(|to| key_wall(at) < to));
+        let last_key = state.log.keys[until.max(start + 1) - 1];
+        if let Some(end) = end_of_part(state, run, last_key, to) {
+            parts.push(Part {
+                run: Arc::clone(run),
+                key: state.log.keys[start],
+                last: end.cursor,
+                end_pts: end.pts,
+                last_dts: end.dts,
+                end: end.offset,
+                continues: !parts.is_empty(),
+                shift: Ticks(0),
+            });
+        }
+    }
+    parts.reverse();
+    Ok(Resolved {
+        parts,
+        runs_left_out: left_out,
+    })
+}
+
+/// The first of `range` for which `holds` is no longer true.
+fn partition(range: std::ops::Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            low = middle + 1
+        } else {
+            high = middle
+        }
+    }
+    low
+}
+
+struct End {
+    cursor: Cursor,
+    pts: Ticks,
+    dts: Ticks,
+    offset: u64,
+}
+
+/// The last picture of a part: the first at which all that is shown before `to` is there, and, as
+/// pictures come in another order than they are shown in, none is missing between.
+fn end_of_part(state: &State, run: &Run, key: Key, to: Option<Wall>) -> Option<End> {
+    let pictures = pictures_from(state, run, key);
+    let lag_min = pictures
+        .iter()
+        .map(|(_, entry)| entry.pts - entry.dts())
+        .min()?;
+    let mut shown = Ticks(i64::MIN);
+    let mut best: Option<End> = None;
+    for (at, (cursor, entry)) in pictures.iter().enumerate() {
+        let next_dts = pictures.get(at + 1).map(|(_, next)| next.dts());
+        let frame = match (
+            next_dts,
+            at.checked_sub(1).map(|before| pictures[before].1.dts()),
+        ) {
+            (Some(next), _) if next > entry.dts() => next - entry.dts(),
+            (_, Some(before)) if entry.dts() > before => entry.dts() - before,
+            _ => run.tracks[run.cut].nominal_frame(),
+        };
+        shown = shown.max(entry.pts);
+        // Any later picture is shown at or after its DTS plus the smallest lag.
+        if best.is_none() || shown <= entry.dts() + frame + lag_min {
+            best = Some(End {
+                cursor: *cursor,
+                pts: shown + frame,
+                dts: entry.dts(),
+                offset: entry.end(),
+            });
+            if to.is_some_and(|to| run.wall(shown + frame) >= to) {
+                break;
+            }
+        }
+    }
+    best
+}
+
+/// The pictures of the group that begins with `key`, and of those that follow it where they have no
+/// key of their own.
+fn pictures_from(state: &State, run: &Run, key: Key) -> Vec<(Cursor, Entry)> {
+    let mut pictures = Vec::new();
+    let mut cursor = key.cursor;
+    while let Some(block) = state.log.block(cursor.block) {
+        for (at, entry) in block.entries().iter().enumerate().skip(cursor.entry) {
+            if entry.track() != run.cut || entry.offset < key.offset {
+                continue;
+            }
+            let next_group = entry.is(Entry::KEY) && entry.offset > key.offset;
+            if next_group || !run.contains(entry.offset) {
+                return pictures;
+            }
+            pictures.push((
+                Cursor {
+                    block: cursor.block,
+                    entry: at,
+                },
+                *entry,
+            ));
+        }
+        cursor = Cursor {
+            block: cursor.block + 1,
+            entry: 0,
+        };
+    }
+    pictures
+}
+
+/// Joins the timelines of the parts. A clip of one run keeps the source's own, unless the 33 bits of
+/// its timestamps wrap within.
+fn place_on_timeline(parts: &mut [Part]) {
+    let margin = TIMELINE_START;
+    let epoch = |ticks: Ticks| ticks.0.div_euclid(PTS_WRAP as i64);
+    let patchable = parts.iter().all(|part| part.run.patchable);
+    let wraps = |part: &Part| epoch(part.key.dts() - margin) != epoch(part.end_pts + margin);
+    if !patchable || (parts.len() == 1 && !wraps(&parts[0])) {
+        return;
+    }
+    let mut shown_until = TIMELINE_START;
+    let mut decoded_until = Ticks(i64::MIN);
+    for part in parts {
+        let frame = part.run.tracks[part.run.cut].nominal_frame();
+        let by_picture = shown_until - part.key.pts;
+        let by_decoding = if decoded_until.0 == i64::MIN {
+            by_picture
+        } else {
+            decoded_until + frame - part.key.dts()
+        };
+        part.shift = by_picture.max(by_decoding);
+        shown_until = part.end_pts + part.shift;
+        decoded_until = part.last_dts + part.shift;
+    }
+}

@@ -1,0 +1,770 @@
+//! What a clip's transport stream is made of.
+//!
+//! Nearly all of it is the log as it lies there. Around that:
+//!
+//! * in front stand PAT, PMT and, where the first picture lacks them, its parameter sets;
+//! * units are cut out that belong to another moment (sound from before the first picture, leading
+//!   pictures whose references were cut off, what begins before the clip and ends in it, what comes
+//!   after its end), that are damaged, or that refer to damaged ones;
+//! * behind a cut, and in every run but the first, continuity counters go on where they left off, and
+//!   timestamps are moved: the packets of such a stretch are patched as they are read.
+//!
+//! Cutting out is done packet by packet only where something is to be cut out. The rest is ranges, so
+//! that the layout of an hour costs no more than that of a second.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use lookback_codec::{Head, inspect};
+use lookback_mpegts::{
+    Muxer, PACKET_LEN, Packet, Pat, PesHeader, Pid, Ticks, Unit, add_to_counter, packetize_section,
+    shift_timestamps,
+};
+
+use crate::channel::Channel;
+use crate::clip::Part;
+use crate::index::{Cursor, Entry, Fault, FaultKind};
+use crate::log::{Block, block_of};
+use crate::run::Tables;
+use crate::slab::SLAB_LEN;
+
+/// How far behind the last picture sound that belongs to it is looked for: 2 MiB.
+pub(crate) const TAIL_BLOCKS: u64 = 8;
+
+/// How far into a clip its streams are waited for: 4 MiB.
+const HEAD_BLOCKS: u64 = 16;
+
+/// Bytes of patched stream made at a time.
+const PATCHED_LEN: usize = 512 * PACKET_LEN;
+
+const PACKET: u64 = PACKET_LEN as u64;
+
+/// See the module's documentation.
+pub(crate) struct Layout {
+    pieces: Vec<Piece>,
+    len: u64,
+    /// For each part, what of the index is in it.
+    selections: Vec<Selected>,
+}
+
+/// The entries of a part: all in a range of bytes but some.
+pub(crate) struct Selected {
+    pub(crate) bytes: Range<u64>,
+    /// Offsets of the units that are left out, in order.
+    left_out: Vec<u64>,
+}
+
+impl Selected {
+    pub(crate) fn contains(&self, entry: &Entry) -> bool {
+        self.bytes.contains(&entry.offset) && self.left_out.binary_search(&entry.offset).is_err()
+    }
+}
+
+struct Piece {
+    /// Position in the clip.
+    at: u64,
+    content: Content,
+}
+
+enum Content {
+    /// Made for the clip.
+    Own(Bytes),
+    /// The log, as it is.
+    Log(Range<u64>),
+    /// Whole packets of the log, each changed on its way out.
+    Patched(Range<u64>, Arc<Patch>),
+}
+
+impl Content {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Own(bytes) => bytes.len() as u64,
+            Self::Log(range) | Self::Patched(range, _) => range.end - range.start,
+        }
+    }
+}
+
+/// What is changed in the packets of a stretch.
+#[derive(Clone, Debug, Default)]
+struct Patch {
+    shift: Ticks,
+    /// What is added to the counter of each PID, modulo 16.
+    counters: BTreeMap<Pid, u8>,
+    /// Of several programs only this one is left: packets of others become null packets.
+    only: Option<(Arc<[Pid]>, Arc<[u8]>)>,
+}
+
+impl Patch {
+    fn is_empty(&self) -> bool {
+        self.shift == Ticks(0) && self.only.is_none() && self.counters.values().all(|&by| by == 0)
+    }
+
+    fn apply(&self, packet: &mut [u8; PACKET_LEN]) {
+        let pid = Packet::new(packet).pid();
+        if let Some((pids, pat)) = &self.only {
+            if !pids.contains(&pid) {
+                packet[1] = 0x1f;
+                packet[2] = 0xff;
+                packet[3] = 0x10;
+                return;
+            }
+            if pid == Pid::PAT {
+                let counter = packet[3] & 0x0f;
+                packet.copy_from_slice(pat);
+                packet[3] = packet[3] & 0xf0 | counter;
+            }
+        }
+        if self.shift != Ticks(0) {
+            shift_timestamps(packet, self.shift);
+        }
+        if let Some(&by) = self.counters.get(&pid) {
+            add_to_counter(packet, by);
+        }
+    }
+}
+
+impl Layout {
+    /// The layout of `parts`. `faults` are those of the whole clip, `open_units` what was not complete
+    /// when it was made (track and start), `limit` the end of what may be looked at.
+    pub(crate) fn new(
+        parts: &[Part],
+        faults: &[Fault],
+        open_units: &[(usize, u64)],
+        limit: u64,
+        mut blocks: Blocks<'_>,
+    ) -> Self {
+        let mut builder = Builder::default();
+        for (at, part) in parts.iter().enumerate() {
+            let mut cut = Cut::new(part, faults, limit);
+            cut.head(&mut blocks);
+            cut.damage(&mut blocks);
+            let newest = at + 1 == parts.len();
+            cut.tail(if newest { open_units } else { &[] }, &mut blocks);
+            builder.part(part, cut, &mut blocks);
+        }
+        Self {
+            len: builder.len,
+            pieces: builder.pieces,
+            selections: builder.selections,
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(crate) fn selections(&self) -> &[Selected] {
+        &self.selections
+    }
+
+    /// Bytes from `offset` on; none only at the end, or where `max` is 0. `None` if the log has lost
+    /// them.
+    pub(crate) fn read(&self, offset: u64, max: usize, blocks: &mut Blocks<'_>) -> Option<Bytes> {
+        if offset >= self.len || max == 0 {
+            return Some(Bytes::new());
+        }
+        let piece = &self.pieces[self.pieces.partition_point(|piece| piece.at <= offset) - 1];
+        let into = offset - piece.at;
+        match &piece.content {
+            Content::Own(bytes) => {
+                let from = into as usize;
+                Some(bytes.slice(from..bytes.len().min(from.saturating_add(max))))
+            }
+            Content::Log(range) => blocks.view(range.start + into, range.end, max),
+            Content::Patched(range, patch) => {
+                let skip = into % PACKET;
+                let from = range.start + into - skip;
+                let wanted = (skip as usize).saturating_add(max).div_ceil(PACKET_LEN) * PACKET_LEN;
+                let until = range.end.min(from + wanted.min(PATCHED_LEN) as u64);
+                let mut bytes = blocks.copy(from..until)?;
+                let (packets, _) = bytes.as_chunks_mut();
+                packets.iter_mut().for_each(|packet| patch.apply(packet));
+                let bytes = bytes.freeze();
+                let end = bytes.len().min(skip as usize + max);
+                Some(bytes.slice(skip as usize..end))
+            }
+        }
+    }
+}
+
+/// What is to be cut out of one part.
+struct Cut<'a> {
+    part: &'a Part,
+    faults: &'a [Fault],
+    limit: u64,
+    /// The part's bytes, from the first picture to the last sound.
+    bytes: Range<u64>,
+    /// Packets of these PIDs in these ranges, and the unit that each is.
+    out: Vec<Out>,
+    /// Where the first unit of each track is that is in the part.
+    started: Vec<Option<u64>>,
+}
+
+struct Out {
+    bytes: Range<u64>,
+    pid: Pid,
+    unit: Option<u64>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(part: &'a Part, faults: &'a [Fault], limit: u64) -> Self {
+        let mut started = vec![None; part.run.tracks.len()];
+        started[part.run.cut] = Some(part.key.offset);
+        let bytes = part.key.offset..part.end;
+        let from = faults.partition_point(|fault| fault.end() <= bytes.start);
+        let to = faults.partition_point(|fault| fault.offset < part.run.end.unwrap_or(limit));
+        Self {
+            part,
+            faults: &faults[from..to.max(from)],
+            limit,
+            bytes,
+            out: Vec::new(),
+            started,
+        }
+    }
+
+    fn pid(&self, track: usize) -> Pid {
+        self.part.run.tracks[track].pid
+    }
+
+    fn is_cut(&self, entry: &Entry) -> bool {
+        entry.track() == self.part.run.cut
+    }
+
+    fn leave_out(&mut self, entry: &Entry) {
+        let pid = self.pid(entry.track());
+        self.out.push(Out {
+            bytes: entry.bytes(),
+            pid,
+            unit: Some(entry.offset),
+        });
+    }
+
+    /// Leaves out what belongs to the time before the first picture.
+    fn head(&mut self, blocks: &mut Blocks<'_>) {
+        let key = self.part.key;
+        let is_open = key.is_open;
+        let mut leading = is_open;
+        let start = Cursor {
+            block: block_of(key.offset),
+            entry: 0,
+        };
+        let last_block = block_of(key.offset) + HEAD_BLOCKS;
+        let mut left_out = Vec::new();
+        blocks.entries(start, |cursor, entry| {
+            if cursor.block > last_block
+                || entry.offset >= self.part.end && entry.offset > key.offset && self.is_cut(entry)
+            {
+                return false;
+            }
+            if entry.end() <= key.offset || !self.part.run.contains(entry.offset) {
+                return true;
+            }
+            if self.is_cut(entry) {
+                leading &= entry.offset <= key.offset || !entry.is(Entry::KEY);
+                if entry.offset < key.offset || leading && entry.pts < key.pts {
+                    left_out.push(*entry);
+                }
+            } else if self.started[entry.track()].is_none() {
+                let is_video = self.part.run.tracks[entry.track()].codec.is_video();
+                let fits = entry.offset >= key.offset
+                    && entry.pts >= key.pts
+                    && (!is_video || entry.is(Entry::KEY));
+                if fits && !entry.is(Entry::DAMAGED) {
+                    self.started[entry.track()] = Some(entry.offset);
+                } else {
+                    left_out.push(*entry);
+                }
+            }
+            leading || self.started.iter().any(Option::is_none)
+        });
+        for entry in &left_out {
+            self.leave_out(entry);
+        }
+    }
+
+    /// Leaves out what is damaged, and the pictures that refer to it: up to the next key.
+    fn damage(&mut self, blocks: &mut Blocks<'_>) {
+        if self.faults.is_empty() {
+            return;
+        }
+        let mut broken = false;
+        let mut resumed: Option<Ticks> = None;
+        let mut left_out = Vec::new();
+        let start = Cursor {
+            block: block_of(self.part.key.offset),
+            entry: 0,
+        };
+        blocks.entries(start, |cursor, entry| {
+            if cursor > self.part.last {
+                return false;
+            }
+            if !self.bytes.contains(&entry.offset) || !self.part.run.contains(entry.offset) {
+                return true;
+            }
+            if self.is_cut(entry) {
+                if entry.is(Entry::KEY) && !entry.is(Entry::DAMAGED) {
+                    resumed = (broken && entry.is(Entry::OPEN)).then_some(entry.pts);
+                    broken = false;
+                }
+                broken |= entry.is(Entry::DAMAGED);
+                if broken || resumed.is_some_and(|key| entry.pts < key) {
+                    left_out.push(*entry);
+                }
+            } else if entry.is(Entry::DAMAGED) {
+                left_out.push(*entry);
+            }
+            true
+        });
+        for entry in &left_out {
+            self.leave_out(entry);
+        }
+    }
+
+    /// Takes in the sound that belongs to the last pictures, and leaves out all else behind them.
+    fn tail(&mut self, open_units: &[(usize, u64)], blocks: &mut Blocks<'_>) {
+        let run = &self.part.run;
+        let last_block = block_of(self.part.end) + TAIL_BLOCKS;
+        let mut behind = Vec::new();
+        let mut done: Vec<bool> = (0..run.tracks.len())
+            .map(|track| track == run.cut)
+            .collect();
+        let mut end = self.part.end;
+        // Sound may have come earlier than the pictures it belongs to.
+        let start = Cursor {
+            block: block_of(self.part.end)
+                .saturating_sub(TAIL_BLOCKS)
+                .max(block_of(self.part.key.offset)),
+            entry: 0,
+        };
+        blocks.entries(start, |cursor, entry| {
+            if cursor.block > last_block {
+                return false;
+            }
+            if !run.contains(entry.offset) || entry.offset < self.part.key.offset {
+                return true;
+            }
+            if entry.track() == run.cut {
+                if cursor > self.part.last {
+                    behind.push(*entry);
+                }
+            } else if entry.pts >= self.part.end_pts || entry.is(Entry::DAMAGED) {
+                done[entry.track()] |= entry.pts >= self.part.end_pts;
+                behind.push(*entry);
+            } else if !self.out.iter().any(|out| out.unit == Some(entry.offset)) {
+                end = end.max(entry.end());
+            }
+            // Units that begin before the end may become complete well behind it.
+            cursor <= self.part.last || !done.iter().all(|&done| done) || entry.offset < end
+        });
+        if self.part.continues {
+            end = run.end.unwrap_or(end);
+        }
+        self.bytes.end = end.min(self.limit);
+        let bytes = self.bytes.clone();
+        for entry in behind.iter().filter(|entry| entry.offset < bytes.end) {
+            self.leave_out(entry);
+        }
+        for &(track, start) in open_units.iter().filter(|&&(_, start)| start < bytes.end) {
+            let pid = self.pid(track);
+            self.out.push(Out {
+                bytes: start..bytes.end,
+                pid,
+                unit: None,
+            });
+        }
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    pieces: Vec<Piece>,
+    selections: Vec<Selected>,
+    len: u64,
+    /// What is added to the counters of each PID where the builder is.
+    deltas: BTreeMap<Pid, u8>,
+    /// The counters that the parts so far end with.
+    counters: Option<BTreeMap<Pid, u8>>,
+}
+
+impl Builder {
+    fn push(&mut self, content: Content) {
+        let len = content.len();
+        if len == 0 {
+            return;
+        }
+        if let (
+            Some(Piece {
+                content: Content::Log(last),
+                ..
+            }),
+            Content::Log(next),
+        ) = (self.pieces.last_mut(), &content)
+            && last.end == next.start
+        {
+            last.end = next.end;
+        } else {
+            self.pieces.push(Piece {
+                at: self.len,
+                content,
+            });
+        }
+        self.len += len;
+    }
+
+    fn part(&mut self, part: &Part, mut cut: Cut<'_>, blocks: &mut Blocks<'_>) {
+        let tables = &part.run.tables;
+        let only = tables
+            .only
+            .as_ref()
+            .map(|pids| (Arc::clone(pids), single_pat(tables)));
+        let patch = Patch {
+            shift: part.shift,
+            counters: BTreeMap::new(),
+            only,
+        };
+        let first = self.counters.is_none();
+        self.deltas = match &self.counters {
+            None => BTreeMap::new(),
+            Some(counters) => part
+                .run
+                .counters_first
+                .iter()
+                .filter_map(|(pid, counter)| {
+                    Some((*pid, counters.get(pid)?.wrapping_sub(*counter) & 0x0f))
+                })
+                .collect(),
+        };
+        if first {
+            self.tables(tables, part.key.table_counters);
+        }
+        if !part.key.has_parameters {
+            self.parameters(part, &mut cut, &patch, blocks);
+        }
+        self.log(part, &cut, first, &patch, blocks);
+        let end_of_run = part.run.counters_last.iter();
+        let moved = end_of_run.map(|(pid, counter)| {
+            (
+                *pid,
+                counter.wrapping_add(self.deltas.get(pid).copied().unwrap_or(0)) & 0x0f,
+            )
+        });
+        self.counters = Some(moved.collect());
+        let mut left_out: Vec<u64> = cut.out.iter().filter_map(|out| out.unit).collect();
+        left_out.sort_unstable();
+        self.selections.push(Selected {
+            bytes: cut.bytes,
+            left_out,
+        });
+    }
+
+    /// PAT and PMT, with the counters that those in the log go on from.
+    fn tables(&mut self, tables: &Tables, counters: [u8; 2]) {
+        let mut out = Vec::new();
+        for (section, pid, last) in [
+            (&tables.pat, Pid::PAT, counters[0]),
+            (&tables.pmt, tables.pmt_pid, counters[1]),
+        ] {
+            let from = out.len();
+            packetize_section(section, pid, 0, &mut out);
+            let (packets, _) = out[from..].as_chunks_mut();
+            let first = last.wrapping_add(1).wrapping_sub(packets.len() as u8);
+            packets
+                .iter_mut()
+                .for_each(|packet| add_to_counter(packet, first));
+        }
+        self.push(Content::Own(out.into()));
+    }
+
+    /// Puts parameter sets into the first picture, by writing its first packet anew with them in it.
+    fn parameters(
+        &mut self,
+        part: &Part,
+        cut: &mut Cut<'_>,
+        patch: &Patch,
+        blocks: &mut Blocks<'_>,
+    ) {
+        let (run, offset) = (&part.run, part.key.offset);
+        let Some(sets) = run.parameters_at(offset) else {
+            return;
+        };
+        let Some(bytes) = blocks.copy(offset..offset + PACKET) else {
+            return;
+        };
+        let Some(packet) = bytes.first_chunk().map(Packet::new) else {
+            return;
+        };
+        let Ok(header) = PesHeader::parse(packet.payload()) else {
+            return;
+        };
+        let elementary = packet
+            .payload()
+            .get(header.header_len..)
+            .unwrap_or_default();
+        let track = &run.tracks[run.cut];
+        let insert_at = match inspect(track.codec, &blocks.head(offset, track.pid, part.end)) {
+            Head::Found(picture) => picture.insert_at.min(elementary.len()),
+            Head::NeedMore => 0,
+        };
+        let (before, after) = elementary.split_at(insert_at);
+        let program = run.program();
+        let mut muxer: Muxer = program.muxer();
+        let mut out = Vec::new();
+        muxer.write_unit(
+            &mut out,
+            Unit {
+                stream: program.stream_of(run.cut),
+                pts: part.key.pts,
+                dts: part.key.dts(),
+                random_access: true,
+                pcr: packet.adaptation().and_then(|field| field.pcr),
+                payload: &[before, sets, after],
+            },
+        );
+        let (packets, _) = out.as_chunks_mut::<PACKET_LEN>();
+        if let Some(first) = packets.first_mut() {
+            // The unit goes on in the packets of the log: its length is open.
+            let pes_at = PACKET_LEN - Packet::new(first).payload().len();
+            first[pes_at + 4..pes_at + 6].fill(0);
+        }
+        let more = packets.len() as u8 - 1;
+        let first = self.counters.is_none();
+        let delta = self.deltas.entry(track.pid).or_insert(0);
+        if !first {
+            *delta = delta.wrapping_add(more) & 0x0f;
+        }
+        let counter = packet.counter().wrapping_add(*delta).wrapping_sub(more);
+        for packet in packets {
+            if patch.shift != Ticks(0) {
+                shift_timestamps(packet, patch.shift);
+            }
+            add_to_counter(packet, counter);
+        }
+        self.push(Content::Own(out.into()));
+        cut.bytes.start += PACKET;
+    }
+
+    /// The part's bytes of the log without what is cut out of them.
+    fn log(
+        &mut self,
+        part: &Part,
+        cut: &Cut<'_>,
+        first: bool,
+        patch: &Patch,
+        blocks: &mut Blocks<'_>,
+    ) {
+        let started = |pid: Pid, at: u64| {
+            let track = part.run.tracks.iter().position(|track| track.pid == pid);
+            let begun =
+                track.is_none_or(|track| cut.started[track].is_some_and(|start| start < at));
+            !first || begun
+        };
+        let mut zones: Vec<&Out> = cut
+            .out
+            .iter()
+            .filter(|out| out.bytes.end > cut.bytes.start && out.bytes.start < cut.bytes.end)
+            .collect();
+        zones.sort_unstable_by_key(|out| out.bytes.start);
+        let mut zones = zones.into_iter().peekable();
+        let mut active: Vec<&Out> = Vec::new();
+        // The counter of the first picture is known from the picture itself.
+        let counts = |fault: &&Fault| {
+            matches!(fault.kind, FaultKind::Hole { .. }) || fault.offset > part.key.offset
+        };
+        let mut faults = cut
+            .faults
+            .iter()
+            .filter(|fault| fault.end() > cut.bytes.start)
+            .filter(counts)
+            .peekable();
+        let mut at = cut.bytes.start;
+        let mut kept = at;
+        while at < cut.bytes.end {
+            while let Some(fault) = faults.next_if(|fault| fault.offset <= at) {
+                self.keep(kept..at, patch);
+                match fault.kind {
+                    FaultKind::Hole { .. } => at = at.max(fault.end()),
+                    FaultKind::Counter { pid, ahead } if started(pid, at) => {
+                        self.step_back(pid, ahead)
+                    }
+                    FaultKind::Counter { .. } => {}
+                }
+                kept = at;
+            }
+            while let Some(zone) = zones.next_if(|zone| zone.bytes.start <= at) {
+                active.push(zone);
+            }
+            active.retain(|zone| zone.bytes.end > at);
+            if at >= cut.bytes.end {
+                break;
+            }
+            if active.is_empty() {
+                // Nothing to look for up to the next event.
+                let event = faults.peek().map_or(u64::MAX, |fault| fault.offset);
+                let zone = zones.peek().map_or(u64::MAX, |zone| zone.bytes.start);
+                at = event.min(zone).min(cut.bytes.end);
+                continue;
+            }
+            let Some(header) = blocks.header(at) else {
+                break;
+            };
+            let pid = Pid::new(u16::from_be_bytes([header[1], header[2]]));
+            let next = (at + PACKET).min(cut.bytes.end);
+            if active.iter().any(|zone| zone.pid == pid) {
+                self.keep(kept..at, patch);
+                kept = next;
+                if header[3] & 0x10 != 0 && started(pid, at) {
+                    self.step_back(pid, 1);
+                }
+            }
+            at = next;
+        }
+        self.keep(kept.min(cut.bytes.end)..cut.bytes.end, patch);
+    }
+
+    fn step_back(&mut self, pid: Pid, by: u8) {
+        let delta = self.deltas.entry(pid).or_insert(0);
+        *delta = delta.wrapping_sub(by) & 0x0f;
+    }
+
+    fn keep(&mut self, range: Range<u64>, patch: &Patch) {
+        if range.is_empty() {
+            return;
+        }
+        let patch = Patch {
+            counters: self
+                .deltas
+                .iter()
+                .filter(|(_, by)| **by != 0)
+                .map(|(pid, by)| (*pid, *by))
+                .collect(),
+            ..patch.clone()
+        };
+        if patch.is_empty() {
+            self.push(Content::Log(range));
+        } else {
+            self.push(Content::Patched(range, Arc::new(patch)));
+        }
+    }
+}
+
+fn single_pat(tables: &Tables) -> Arc<[u8]> {
+    let mut packet = Vec::new();
+    packetize_section(&tables.pat, Pid::PAT, 0, &mut packet);
+    debug_assert!(
+        Pat::parse(&tables.pat).is_some_and(|pat| pat.programs.len() == 1)
+            && packet.len() == PACKET_LEN
+    );
+    packet.into()
+}
+
+/// Reads a channel's log block by block, holding on to the one that was read last.
+pub(crate) struct Blocks<'a> {
+    channel: &'a Channel,
+    current: Option<(u64, Arc<Block>)>,
+}
+
+impl<'a> Blocks<'a> {
+    pub(crate) fn new(channel: &'a Channel) -> Self {
+        Self {
+            channel,
+            current: None,
+        }
+    }
+
+    fn block(&mut self, number: u64) -> Option<&Arc<Block>> {
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|(known, _)| *known != number)
+        {
+            self.current = Some((number, self.channel.block(number)?));
+        }
+        self.current.as_ref().map(|(_, block)| block)
+    }
+
+    /// Hands out the entries from `from` on until it is told to stop or there are no more.
+    pub(crate) fn entries(&mut self, from: Cursor, mut take: impl FnMut(Cursor, &Entry) -> bool) {
+        let mut cursor = from;
+        while let Some(block) = self.block(cursor.block).cloned() {
+            for (at, entry) in block.entries().iter().enumerate().skip(cursor.entry) {
+                cursor.entry = at;
+                if !take(cursor, entry) {
+                    return;
+                }
+            }
+            cursor = Cursor {
+                block: cursor.block + 1,
+                entry: 0,
+            };
+        }
+    }
+
+    /// A view of bytes from `offset` on, up to `end`, within one slab.
+    pub(crate) fn view(&mut self, offset: u64, end: u64, max: usize) -> Option<Bytes> {
+        let block = self.block(block_of(offset))?;
+        let bytes = block.slab.view();
+        let from = (offset % SLAB_LEN as u64) as usize;
+        let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX).min(max);
+        let to = bytes.len().min(from.saturating_add(wanted));
+        (from < to).then(|| bytes.slice(from..to))
+    }
+
+    /// A copy of a range, from as many slabs as it lies in.
+    pub(crate) fn copy(&mut self, range: Range<u64>) -> Option<BytesMut> {
+        let mut out = BytesMut::with_capacity((range.end - range.start) as usize);
+        let mut at = range.start;
+        while at < range.end {
+            let block = self.block(block_of(at))?;
+            let from = (at % SLAB_LEN as u64) as usize;
+            let filled = block.slab.filled();
+            let to = filled
+                .len()
+                .min(from.saturating_add((range.end - at) as usize));
+            let part = filled.get(from..to).filter(|part| !part.is_empty())?;
+            out.extend_from_slice(part);
+            at += part.len() as u64;
+        }
+        Some(out)
+    }
+
+    fn header(&mut self, offset: u64) -> Option<[u8; 4]> {
+        let from = (offset % SLAB_LEN as u64) as usize;
+        let block = self.block(block_of(offset))?;
+        match block
+            .slab
+            .filled()
+            .get(from..)
+            .and_then(|bytes| bytes.first_chunk())
+        {
+            Some(header) => Some(*header),
+            None => self.copy(offset..offset + 4)?.first_chunk().copied(),
+        }
+    }
+
+    /// The first bytes of the unit that begins at `offset`, behind its PES header.
+    fn head(&mut self, offset: u64, pid: Pid, end: u64) -> Vec<u8> {
+        const ENOUGH: usize = 4096;
+        let mut head = Vec::new();
+        let mut at = offset;
+        while at < end && head.len() < ENOUGH {
+            let Some(bytes) = self.copy(at..at + PACKET) else {
+                break;
+            };
+            let Some(packet) = bytes.first_chunk().map(Packet::new) else {
+                break;
+            };
+            if packet.pid() == pid {
+                let skip = match PesHeader::parse(packet.payload()) {
+                    Ok(header) if packet.unit_start() => header.header_len,
+                    _ => 0,
+                };
+                head.extend_from_slice(packet.payload().get(skip..).unwrap_or_default());
+            }
+            at += PACKET;
+        }
+        head
+    }
+}

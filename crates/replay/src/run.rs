@@ -1,0 +1,192 @@
+//! A run: a stretch of a stream with one continuous timeline and one format.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use lookback_codec::{AudioFormat, Codec, VideoFormat};
+use lookback_mpegts::{MuxStream, Muxer, MuxerConfig, Pid, Ticks};
+
+use crate::wall::{Wall, WallMap};
+
+/// Parameter sets kept for a run: few streams ever change them within one format.
+const PARAMETER_VERSIONS_MAX: usize = 8;
+
+/// The streams of one program, and the tables that announce them.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) program_number: u16,
+    pub(crate) pmt_pid: Pid,
+    /// A PAT that names this program alone.
+    pub(crate) pat: Vec<u8>,
+    pub(crate) pmt: Vec<u8>,
+    pub(crate) program_info: Vec<u8>,
+    /// Where the stream carries several programs: the PIDs that belong to this one.
+    pub(crate) only: Option<Arc<[Pid]>>,
+}
+
+/// A stream that is understood: its access units are in the index.
+#[derive(Clone, Debug)]
+pub(crate) struct Track {
+    pub(crate) pid: Pid,
+    pub(crate) codec: Codec,
+    pub(crate) stream_type: u8,
+    pub(crate) stream_id: u8,
+    pub(crate) descriptors: Vec<u8>,
+    pub(crate) video: Option<VideoFormat>,
+    pub(crate) audio: Option<AudioFormat>,
+}
+
+/// See the module's documentation. The ingest publishes a new value when something is learnt; a clip
+/// keeps the one it was made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// Log offset of its first byte.
+    pub(crate) start: u64,
+    /// Log offset behind its last byte, once it is over.
+    pub(crate) end: Option<u64>,
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) tracks: Arc<[Track]>,
+    /// The track that is cut on: the first with video, else the first.
+    pub(crate) cut: usize,
+    /// Parameter sets of that track with the offset from which on they hold.
+    pub(crate) parameters: Vec<(u64, Bytes)>,
+    pub(crate) wall: WallMap,
+    /// Where the newest complete picture ends.
+    pub(crate) latest: Ticks,
+    /// Last counters of all PIDs before the first key.
+    pub(crate) counters_first: Arc<[(Pid, u8)]>,
+    /// Last counters of all PIDs at the end.
+    pub(crate) counters_last: Arc<[(Pid, u8)]>,
+    /// Every PES header lies in one packet, so that timestamps can be changed packet by packet.
+    pub(crate) patchable: bool,
+}
+
+impl Run {
+    pub(crate) fn contains(&self, offset: u64) -> bool {
+        self.start <= offset && self.end.is_none_or(|end| offset < end)
+    }
+
+    pub(crate) fn learn_parameters(&mut self, offset: u64, sets: Bytes) {
+        if self.parameters.len() == PARAMETER_VERSIONS_MAX {
+            self.parameters.remove(0);
+        }
+        self.parameters.push((offset, sets));
+    }
+
+    /// The parameter sets that hold for a picture at `offset`.
+    pub(crate) fn parameters_at(&self, offset: u64) -> Option<&Bytes> {
+        let later = self.parameters.partition_point(|(from, _)| *from <= offset);
+        self.parameters
+            .get(later.saturating_sub(1))
+            .map(|(_, sets)| sets)
+    }
+
+    /// Whether a player that decodes `self` goes on into `other` without noticing.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let same_track = |(a, b): (&Track, &Track)| {
+            (a.pid, a.codec, a.stream_type) == (b.pid, b.codec, b.stream_type)
+                && same_where_known(a.video.as_ref(), b.video.as_ref())
+                && same_where_known(a.audio.as_ref(), b.audio.as_ref())
+        };
+        self.patchable
+            && other.patchable
+            && self.tables.program_number == other.tables.program_number
+            && self.tables.pmt_pid == other.tables.pmt_pid
+            && self.tracks.len() == other.tracks.len()
+            && self.tracks.iter().zip(other.tracks.iter()).all(same_track)
+    }
+
+    pub(crate) fn wall(&self, at: Ticks) -> Wall {
+        self.wall.wall(at)
+    }
+
+    pub(crate) fn program(&self) -> Program {
+        // The track that is cut on goes first: OBS seeks on stream 0, whatever it is.
+        let order = std::iter::once(self.cut)
+            .chain((0..self.tracks.len()).filter(|&track| track != self.cut));
+        let order: Vec<usize> = order.collect();
+        Program {
+            config: MuxerConfig {
+                transport_stream_id: 1,
+                program_number: self.tables.program_number,
+                pmt_pid: self.tables.pmt_pid,
+                program_info: self.tables.program_info.clone(),
+                streams: order
+                    .iter()
+                    .map(|&track| self.tracks[track].mux_stream())
+                    .collect(),
+            },
+            codecs: order
+                .iter()
+                .map(|&track| self.tracks[track].codec)
+                .collect(),
+            order,
+        }
+    }
+}
+
+impl Track {
+    fn mux_stream(&self) -> MuxStream {
+        MuxStream {
+            pid: self.pid,
+            stream_type: self.stream_type,
+            stream_id: self.stream_id,
+            descriptors: self.descriptors.clone(),
+        }
+    }
+
+    /// How long a picture is shown where nothing tells it better.
+    pub(crate) fn nominal_frame(&self) -> Ticks {
+        let rate = self.video.as_ref().and_then(|video| video.frame_rate);
+        match rate {
+            Some((num, den)) if num > 0 && den > 0 => {
+                Ticks(90_000 * i64::from(den) / i64::from(num))
+            }
+            _ => Ticks(3000),
+        }
+    }
+}
+
+fn same_where_known<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    }
+}
+
+/// The streams of a clip or of a live channel, as a multiplexer needs them.
+#[derive(Clone, Debug)]
+pub struct Program {
+    config: MuxerConfig,
+    codecs: Vec<Codec>,
+    /// Track of each stream.
+    order: Vec<usize>,
+}
+
+impl Program {
+    /// A multiplexer for these streams.
+    pub fn muxer(&self) -> Muxer {
+        Muxer::new(self.config.clone())
+    }
+
+    /// The streams in a form to hand to [`Muxer::set_program`].
+    pub fn config(&self) -> &MuxerConfig {
+        &self.config
+    }
+
+    /// What each stream carries.
+    pub fn codecs(&self) -> &[Codec] {
+        &self.codecs
+    }
+
+    pub(crate) fn stream_of(&self, track: usize) -> usize {
+        self.order
+            .iter()
+            .position(|&other| other == track)
+            .unwrap_or(0)
+    }
+}
+
+/// A gap in arrival after which a connected source counts as silent.
+pub const SILENCE: Duration = Duration::from_secs(2);

@@ -1,0 +1,169 @@
+//! Access units taken out of the log again, for what plays them one by one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lookback_mpegts::{PACKET_LEN, Packet, PesHeader, Pid, Ticks};
+
+use crate::clip::{Clip, Gone};
+use crate::index::{Cursor, Entry};
+use crate::layout::Blocks;
+use crate::log::block_of;
+
+/// Longest PES header: 9 bytes and as many as one byte can count.
+const PES_HEADER_MAX: usize = 9 + 255;
+
+/// One access unit, as a multiplexer takes it.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Position of its stream in the [`Program`](crate::Program).
+    pub stream: usize,
+    /// When it is shown.
+    pub pts: Ticks,
+    /// When it is decoded.
+    pub dts: Ticks,
+    /// Whether decoding can start here.
+    pub random_access: bool,
+    /// Its bytes without PES header, in the pieces in which they lie in the log.
+    pub payload: Vec<Bytes>,
+}
+
+/// The access units of a clip, on one timeline, in the order of the stream.
+pub struct Units {
+    clip: Arc<Clip>,
+    part: usize,
+    next: Cursor,
+}
+
+impl Units {
+    pub(crate) fn new(clip: Arc<Clip>) -> Self {
+        let next = start_of(&clip, 0);
+        Self {
+            clip,
+            part: 0,
+            next,
+        }
+    }
+
+    /// The next unit; `None` at the end of the clip.
+    ///
+    /// # Errors
+    /// If the clip had to be let go.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "fallible, and None is final only without an error"
+    )]
+    pub fn next(&mut self) -> Result<Option<Unit>, Gone> {
+        let clip = Arc::clone(&self.clip);
+        clip.touch();
+        while let (Some(part), Some(selected)) = (
+            clip.parts().get(self.part),
+            clip.layout().selections().get(self.part),
+        ) {
+            let mut blocks = Blocks::new(clip.source());
+            let mut found = None;
+            // No entry of the part lies behind the block in which its last byte can be.
+            let last_block = block_of(selected.bytes.end) + crate::layout::TAIL_BLOCKS;
+            blocks.entries(self.next, |cursor, entry| {
+                if cursor.block > last_block {
+                    return false;
+                }
+                self.next = Cursor {
+                    block: cursor.block,
+                    entry: cursor.entry + 1,
+                };
+                let first = entry.offset == part.key.offset;
+                if first || selected.contains(entry) {
+                    found = Some(*entry);
+                }
+                found.is_none()
+            });
+            if clip.is_revoked() {
+                return Err(Gone);
+            }
+            if let Some(entry) = found {
+                let track = &part.run.tracks[entry.track()];
+                let mut payload = payload(&mut blocks, &entry, track.pid).ok_or(Gone)?;
+                if entry.offset == part.key.offset && !part.key.has_parameters {
+                    payload.splice(0..0, part.run.parameters_at(entry.offset).cloned());
+                }
+                return Ok(Some(Unit {
+                    stream: part.run.program().stream_of(entry.track()),
+                    pts: entry.pts + part.shift,
+                    dts: entry.dts() + part.shift,
+                    random_access: entry.is(Entry::KEY) || track.codec.is_audio(),
+                    payload,
+                }));
+            }
+            self.part += 1;
+            if self.part < clip.parts().len() {
+                self.next = start_of(&clip, self.part);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn start_of(clip: &Clip, part: usize) -> Cursor {
+    Cursor {
+        block: block_of(clip.parts()[part].key.offset),
+        entry: 0,
+    }
+}
+
+/// The elementary stream bytes of a unit; `None` if the log has lost them.
+pub(crate) fn payload(blocks: &mut Blocks<'_>, entry: &Entry, pid: Pid) -> Option<Vec<Bytes>> {
+    let mut pieces: Vec<Bytes> = Vec::new();
+    let mut at = entry.offset;
+    // A packet that was sent twice has the counter of the one before it.
+    let mut last_counter = None;
+    while at < entry.end() {
+        let bytes = match blocks.view(at, entry.end(), PACKET_LEN) {
+            Some(bytes) if bytes.len() == PACKET_LEN => bytes,
+            _ => blocks.copy(at..at + PACKET_LEN as u64)?.freeze(),
+        };
+        at += PACKET_LEN as u64;
+        let Some(packet) = bytes.first_chunk().map(Packet::new) else {
+            continue;
+        };
+        if packet.pid() != pid
+            || !packet.has_payload()
+            || last_counter.replace(packet.counter()) == Some(packet.counter())
+        {
+            continue;
+        }
+        let payload = bytes.slice(PACKET_LEN - packet.payload().len()..);
+        let continues = packet.unit_start() && !pieces.is_empty();
+        pieces.push(if continues {
+            without_header(payload)
+        } else {
+            payload
+        });
+    }
+    strip_header(&mut pieces);
+    Some(pieces)
+}
+
+/// A PES packet that goes on with the unit of the one before it.
+fn without_header(payload: Bytes) -> Bytes {
+    let header_len = PesHeader::parse(&payload).map_or(0, |header| header.header_len);
+    payload.slice(header_len.min(payload.len())..)
+}
+
+/// Takes the PES header off, which may reach over several packets.
+fn strip_header(pieces: &mut Vec<Bytes>) {
+    let mut head = Vec::new();
+    for piece in pieces.iter() {
+        if head.len() >= PES_HEADER_MAX {
+            break;
+        }
+        head.extend_from_slice(piece);
+    }
+    let mut left = PesHeader::parse(&head).map_or(0, |header| header.header_len);
+    pieces.retain_mut(|piece| {
+        let off = left.min(piece.len());
+        left -= off;
+        *piece = piece.slice(off..);
+        !piece.is_empty()
+    });
+}
