@@ -59,29 +59,33 @@ pub fn audio_duration(codec: Codec, payload: &[u8]) -> Option<i64> {
     }
 }
 
-/// What a frame's header says.
+/// What the header of a frame says of its sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Frame {
-    /// Bytes from this header to the next, at least 1.
-    length: usize,
     /// Samples that it adds to the stream, for each channel.
     samples: u32,
     sample_rate: u32,
     channels: u8,
 }
 
-/// Walks the frames that begin in `payload`, with the bytes from each on.
-fn frames(
-    payload: &[u8],
-    header: impl Fn(&[u8]) -> Option<Frame>,
-) -> impl Iterator<Item = (Frame, &[u8])> {
+/// Walks the frames that begin in `payload`: what `header` makes of each, with the bytes from its
+/// start on. `header` also tells how many bytes there are to the next frame, at least 1.
+fn frames<'a, T>(
+    payload: &'a [u8],
+    header: impl Fn(&'a [u8]) -> Option<(usize, T)>,
+) -> impl Iterator<Item = (T, &'a [u8])> {
     let mut rest = payload;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
             let here = rest;
-            if let Some(frame) = header(here).filter(|frame| is_confirmed(here, frame, &header)) {
-                rest = here.get(frame.length..).unwrap_or_default();
-                return Some((frame, here));
+            if let Some((length, frame)) = header(here) {
+                // A sync word can occur within a frame: a frame is one when another follows it, or
+                // when it is the last.
+                let behind = here.get(length..).unwrap_or_default();
+                if behind.len() < LONGEST_HEADER || header(behind).is_some() {
+                    rest = behind;
+                    return Some((frame, here));
+                }
             }
             rest = &here[1..];
         }
@@ -89,18 +93,10 @@ fn frames(
     })
 }
 
-/// A sync word can occur within a frame: a frame is one when another follows it or it is the last.
-fn is_confirmed(at: &[u8], frame: &Frame, header: impl Fn(&[u8]) -> Option<Frame>) -> bool {
-    match at.get(frame.length..) {
-        Some(behind) if behind.len() >= LONGEST_HEADER => header(behind).is_some(),
-        _ => true,
-    }
-}
-
-/// Enough bytes for the header of any of these codecs.
+/// Enough bytes for the header of any frame.
 const LONGEST_HEADER: usize = 8;
 
-fn duration(payload: &[u8], header: impl Fn(&[u8]) -> Option<Frame>) -> Option<i64> {
+fn duration(payload: &[u8], header: impl Fn(&[u8]) -> Option<(usize, Frame)>) -> Option<i64> {
     let mut total: Option<(u64, u32)> = None;
     for (frame, _) in frames(payload, header) {
         let (samples, sample_rate) = total.unwrap_or((0, frame.sample_rate));

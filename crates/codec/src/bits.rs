@@ -122,6 +122,59 @@ impl<'a> Bits<'a> {
     }
 }
 
+/// Writes what [`Bits`] reads, for tests.
+#[cfg(test)]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written {
+    bytes: Vec<u8>,
+    free: u32,
+}
+
+#[cfg(test)]
+impl Written {
+    /// Fields of (bits, value), one after the other.
+    pub(crate) fn fields(mut self, fields: &[(u32, u32)]) -> Self {
+        for &(count, value) in fields {
+            for bit in (0..count).rev() {
+                if self.free == 0 {
+                    self.bytes.push(0);
+                    self.free = 8;
+                }
+                self.free -= 1;
+                let bit = u8::from(value >> bit & 1 == 1);
+                *self.bytes.last_mut().expect("a byte was pushed") |= bit << self.free;
+            }
+        }
+        self
+    }
+
+    /// Unsigned Exp-Golomb codes.
+    pub(crate) fn ue(mut self, values: &[u32]) -> Self {
+        for value in values {
+            let bits = (value + 1).ilog2();
+            self = self.fields(&[(bits, 0), (bits + 1, value + 1)]);
+        }
+        self
+    }
+
+    /// The bytes, the last filled up with zero bits.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The bytes of a NAL unit: with its stop bit and emulation prevention.
+    pub(crate) fn nal(self) -> Vec<u8> {
+        let mut escaped = Vec::new();
+        for byte in self.fields(&[(1, 1)]).bytes {
+            if byte <= 3 && escaped.ends_with(&[0, 0]) {
+                escaped.push(3);
+            }
+            escaped.push(byte);
+        }
+        escaped
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -160,6 +213,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn codes_are_read_as_written(values in prop::collection::vec(0u32..1 << 20, 0..40)) {
+            let nal = Written::default().ue(&values).nal();
+            prop_assert!(!nal.windows(3).any(|window| window[..2] == [0, 0] && window[2] < 3));
+            let mut bits = Bits::escaped(&nal);
+            for value in values {
+                prop_assert_eq!(bits.ue(), Some(value));
+            }
+        }
+
         #[test]
         fn any_split_into_fields_reads_the_same_number(
             bytes in prop::array::uniform4(any::<u8>()),

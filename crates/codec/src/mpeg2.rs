@@ -17,7 +17,7 @@ pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
     let mut closed_group = false;
     for unit in units(head) {
         let (&code, content) = unit.rest().split_first()?;
-        let insert_at = *insert_at.get_or_insert(unit.start());
+        let insert_at = *insert_at.get_or_insert(unit.prefix());
         let mut bits = Bits::plain(content);
         match code {
             SEQUENCE => has_sequence = true,
@@ -48,17 +48,18 @@ pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
 /// The sequence headers in front of the first picture, each with the extensions and user data that
 /// follow it.
 pub(crate) fn sequence_headers(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut units = units(head).take_while(|unit| unit.rest().first() != Some(&PICTURE));
-    std::iter::from_fn(move || {
-        let header = units.find(|unit| unit.rest().first() == Some(&SEQUENCE))?;
-        Some(header)
-    })
-    .filter_map(|header| {
-        let content = header.rest();
-        let next = crate::start_code::units(content)
-            .find(|unit| !matches!(unit.rest().first(), None | Some(&(EXTENSION | USER_DATA))))?;
-        Some(&content[..next.start()])
-    })
+    units(head)
+        .map_while(|unit| {
+            let &code = unit.rest().first()?;
+            (code != PICTURE).then_some((code, unit.rest()))
+        })
+        .filter(|(code, _)| *code == SEQUENCE)
+        .filter_map(|(_, content)| {
+            let is_part = |code: &u8| matches!(*code, EXTENSION | USER_DATA);
+            let next = units(content).find(|unit| !unit.rest().first().is_some_and(is_part))?;
+            next.rest().first()?;
+            Some(&content[..next.prefix()])
+        })
 }
 
 /// What a sequence header is known by; `None` for one that cannot be read.

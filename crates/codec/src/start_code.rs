@@ -1,5 +1,8 @@
 //! Units between start codes: H.264 and HEVC byte streams (Annex B of both) and MPEG-2 video
-//! (13818-2 5.2.3) share the prefix 00 00 01, and zero bytes before it belong to no unit.
+//! (13818-2 5.2.3) share the prefix 00 00 01.
+//!
+//! A NAL unit never ends with a zero byte, so zeros before a prefix are stuffing. In MPEG-2 they may
+//! be the last bytes of a header.
 
 /// Walks the units of `data` from start code to start code; what lies before the first is skipped.
 pub(crate) fn units(data: &[u8]) -> impl Iterator<Item = Unit<'_>> {
@@ -20,9 +23,14 @@ pub(crate) struct Unit<'a> {
 }
 
 impl<'a> Unit<'a> {
-    /// Where its start code begins, zero bytes in front included.
+    /// Where its prefix lies.
+    pub(crate) fn prefix(&self) -> usize {
+        self.at - PREFIX_LENGTH
+    }
+
+    /// Where its start code begins, stuffing in front included.
     pub(crate) fn start(&self) -> usize {
-        without_zeros(self.data, 0, self.at - PREFIX_LENGTH)
+        without_zeros(self.data, 0, self.prefix())
     }
 
     /// Everything from its first byte on, whatever follows it included.
@@ -30,12 +38,12 @@ impl<'a> Unit<'a> {
         &self.data[self.at..]
     }
 
-    /// The unit, when the next start code shows that it is whole.
+    /// The NAL unit, when the next start code shows that it is whole.
     pub(crate) fn whole(&self) -> Option<&'a [u8]> {
         Some(&self.data[self.at..self.end()?])
     }
 
-    /// Where it ends, when the next start code shows that it is whole.
+    /// Where the NAL unit ends, when the next start code shows that it is whole.
     pub(crate) fn end(&self) -> Option<usize> {
         let next = prefix(self.data, self.at)?;
         Some(without_zeros(self.data, self.at, next))

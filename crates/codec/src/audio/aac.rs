@@ -6,7 +6,7 @@ use crate::audio::{AudioFormat, Frame, frames};
 use crate::bits::Bits;
 
 /// The header of an ADTS frame at the start of `bytes`.
-pub(super) fn header(bytes: &[u8]) -> Option<Frame> {
+pub(super) fn header(bytes: &[u8]) -> Option<(usize, Frame)> {
     let &[sync, flags, format, copy, length, buffer, blocks] = bytes.first_chunk()?;
     // 12 bits of sync, then the layer, which is always 0.
     if sync != 0xff || flags & 0b1111_0110 != 0xf0 {
@@ -15,12 +15,12 @@ pub(super) fn header(bytes: &[u8]) -> Option<Frame> {
     let sample_rate = *SAMPLE_RATES.get(usize::from(format >> 2 & 0xf))?;
     let configuration = (format & 1) << 2 | copy >> 6;
     let length = usize::from(copy & 3) << 11 | usize::from(length) << 3 | usize::from(buffer >> 5);
-    (length >= HEADER_LENGTH).then_some(Frame {
-        length,
+    let frame = Frame {
         samples: (u32::from(blocks & 3) + 1) * SAMPLES,
         sample_rate,
         channels: CHANNELS[usize::from(configuration)],
-    })
+    };
+    (length >= HEADER_LENGTH).then_some((length, frame))
 }
 
 /// The format of the first ADTS frame.

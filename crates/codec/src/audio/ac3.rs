@@ -7,7 +7,7 @@ use crate::audio::{AudioFormat, Frame, frames};
 use crate::bits::Bits;
 
 /// The header of a sync frame at the start of `bytes`.
-pub(super) fn header(bytes: &[u8]) -> Option<Frame> {
+pub(super) fn header(bytes: &[u8]) -> Option<(usize, Frame)> {
     let &[sync, word, _, _, _, stream, _, _] = bytes.first_chunk()?;
     if (sync, word) != (0x0b, 0x77) {
         return None;
@@ -21,7 +21,7 @@ pub(super) fn header(bytes: &[u8]) -> Option<Frame> {
 
 /// The format of the first frame.
 pub(super) fn format(codec: Codec, payload: &[u8]) -> Option<AudioFormat> {
-    let (frame, _) = frames(payload, header).next()?;
+    let (frame, _) = frames(payload, header).find(|(frame, _)| frame.samples > 0)?;
     let codec_string = match codec {
         Codec::Eac3 => "ec-3",
         _ => "ac-3",
@@ -34,7 +34,7 @@ pub(super) fn format(codec: Codec, payload: &[u8]) -> Option<AudioFormat> {
     })
 }
 
-fn ac3(bytes: &[u8], bsid: u8) -> Option<Frame> {
+fn ac3(bytes: &[u8], bsid: u8) -> Option<(usize, Frame)> {
     let mut bits = Bits::plain(&bytes[4..]);
     let rate = bits.bits(2)? as usize;
     let size = bits.bits(6)?;
@@ -54,16 +54,16 @@ fn ac3(bytes: &[u8], bsid: u8) -> Option<Frame> {
     let kilobits = *KILOBITS.get(size as usize / 2)?;
     // Words of 16 bits; at 44.1 kHz every other size has one more (table 5.18).
     let words = kilobits * 96_000 / sample_rate + if rate == 1 { size & 1 } else { 0 };
-    Some(Frame {
-        length: 2 * words as usize,
+    let frame = Frame {
         samples: 6 * BLOCK_SAMPLES,
-        // bsid 9 and 10 are A/52's half and quarter rates.
+        // bsid 9 and 10 are in use for a half and a quarter of the rate.
         sample_rate: sample_rate >> bsid.saturating_sub(8),
         channels: channels(layout, low_frequency),
-    })
+    };
+    Some((2 * words as usize, frame))
 }
 
-fn eac3(bytes: &[u8]) -> Option<Frame> {
+fn eac3(bytes: &[u8]) -> Option<(usize, Frame)> {
     const DEPENDENT: u32 = 1;
     let mut bits = Bits::plain(&bytes[2..]);
     let kind = bits.bits(2)?;
@@ -77,12 +77,12 @@ fn eac3(bytes: &[u8]) -> Option<Frame> {
     let low_frequency = bits.flag()?;
     // Further substreams sound at the same time as the first.
     let is_first = kind != DEPENDENT && substream == 0;
-    Some(Frame {
-        length,
+    let frame = Frame {
         samples: if is_first { blocks * BLOCK_SAMPLES } else { 0 },
         sample_rate,
         channels: channels(layout, low_frequency),
-    })
+    };
+    Some((length, frame))
 }
 
 /// Channels for acmod (table 5.8).
@@ -98,3 +98,84 @@ const SAMPLE_RATES: [u32; 3] = [48_000, 44_100, 32_000];
 const KILOBITS: [u32; 19] = [
     32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio;
+    use crate::bits::Written;
+
+    /// An E-AC-3 frame of 32 bytes: kind, substream, then rate and blocks in 4 bits, acmod, lfeon.
+    fn eac3_frame(kind: u32, substream: u32, rate: u32, layout: u32) -> Vec<u8> {
+        let fields = [(16, 0x0b77), (2, kind), (3, substream), (11, 15), (4, rate)];
+        let written = Written::default().fields(&fields);
+        let mut frame = written.fields(&[(3, layout), (1, 1), (5, 16)]).bytes();
+        frame.resize(32, 0);
+        frame
+    }
+
+    #[test]
+    fn further_substreams_sound_at_the_same_time() {
+        let first = eac3_frame(0, 0, 0b0011, 7);
+        let dependent = eac3_frame(1, 0, 0b0011, 2);
+        let other = eac3_frame(0, 1, 0b0011, 2);
+        let payload = [&first[..], &dependent, &other, &first].concat();
+        assert_eq!(audio::audio_duration(Codec::Eac3, &payload), Some(2 * 2880));
+        // A payload that begins with a dependent substream is of the same format.
+        let told = format(Codec::Eac3, &payload[32..]).unwrap();
+        assert_eq!((told.channels, told.sample_rate), (6, 48_000));
+    }
+
+    #[test]
+    fn eac3_frames_have_1_to_6_blocks() {
+        let ticks = |rate| audio::audio_duration(Codec::Eac3, &eac3_frame(0, 0, rate, 2));
+        assert_eq!(
+            [0b0000, 0b0001, 0b0010].map(ticks),
+            [480, 960, 1440].map(Some)
+        );
+        // fscod 3: half of 32 kHz, with 6 blocks.
+        assert_eq!(ticks(0b1110), Some(1536 * 90_000 / 16_000));
+        assert_eq!(ticks(0b1111), None);
+    }
+
+    #[test]
+    fn ac3_low_rates_halve() {
+        let frame = |bsid: u32| {
+            let fields = [
+                (32, 0x0b77_0000),
+                (2, 0),
+                (6, 0),
+                (5, bsid),
+                (3, 0),
+                (3, 1),
+                (1, 0),
+            ];
+            Written::default()
+                .fields(&fields)
+                .fields(&[(20, 0)])
+                .bytes()
+        };
+        let rates = [8, 9, 10].map(|bsid| header(&frame(bsid)).unwrap().1.sample_rate);
+        assert_eq!(rates, [48_000, 24_000, 12_000]);
+        assert!(header(&frame(17)).is_none());
+    }
+
+    #[test]
+    fn channels_follow_the_mode() {
+        let of = |layout: u32| {
+            let skipped = [0, 0, 2, 2, 2, 4, 2, 4][layout as usize];
+            let fields = [
+                (32, 0x0b77_0000),
+                (2, 0),
+                (6, 0),
+                (5, 8),
+                (3, 0),
+                (3, layout),
+            ];
+            let written = Written::default().fields(&fields);
+            let bytes = written.fields(&[(skipped, 0), (1, 1), (16, 0)]).bytes();
+            header(&bytes).unwrap().1.channels
+        };
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(of), [3, 2, 3, 4, 4, 5, 5, 6]);
+    }
+}

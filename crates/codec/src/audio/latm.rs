@@ -3,12 +3,12 @@
 //! The configuration comes when an encoder likes; the elements between only say that it still holds.
 
 use crate::Codec;
-use crate::audio::{AudioFormat, aac, ticks};
+use crate::audio::{AudioFormat, aac, frames, ticks};
 use crate::bits::Bits;
 
 /// The format of the first configuration.
 pub(super) fn format(payload: &[u8]) -> Option<AudioFormat> {
-    let configuration = elements(payload).find_map(Element::configuration)?;
+    let configuration = configuration(payload)?;
     Some(AudioFormat {
         codec: Codec::AacLatm,
         codec_string: aac::codec_string(configuration.object_type),
@@ -19,10 +19,15 @@ pub(super) fn format(payload: &[u8]) -> Option<AudioFormat> {
 
 /// How long the elements last, if one of them has the configuration.
 pub(super) fn duration(payload: &[u8]) -> Option<i64> {
-    let configuration = elements(payload).find_map(Element::configuration)?;
-    let count = elements(payload).count() as u64;
+    let configuration = configuration(payload)?;
+    let count = frames(payload, header).count() as u64;
     let samples = count * u64::from(configuration.samples?);
     ticks(samples, configuration.core_rate)
+}
+
+/// The first configuration.
+fn configuration(payload: &[u8]) -> Option<Configuration> {
+    frames(payload, header).find_map(|(element, _)| element.configuration())
 }
 
 /// An AudioMuxElement, which may be cut at the end of the payload.
@@ -36,34 +41,18 @@ impl Element<'_> {
     }
 }
 
-/// Walks the elements that begin in `payload`, as [`frames`](super::frames) does.
-fn elements(payload: &[u8]) -> impl Iterator<Item = Element<'_>> {
-    let mut rest = payload;
-    std::iter::from_fn(move || {
-        while !rest.is_empty() {
-            let here = rest;
-            if let Some(length) = header(here) {
-                let behind = here.get(HEADER_LENGTH + length..).unwrap_or_default();
-                if behind.len() < HEADER_LENGTH || header(behind).is_some() {
-                    rest = behind;
-                    let end = here.len().min(HEADER_LENGTH + length);
-                    return Some(Element(&here[HEADER_LENGTH..end]));
-                }
-            }
-            rest = &here[1..];
-        }
-        None
-    })
+/// The sync header at the start of `bytes` (1.7.2): 11 bits of sync, 13 of length.
+fn header(bytes: &[u8]) -> Option<(usize, Element<'_>)> {
+    let (&[sync, high, low], content) = bytes.split_first_chunk()?;
+    if sync != 0x56 || high & 0xe0 != 0xe0 {
+        return None;
+    }
+    let length = usize::from(high & 0x1f) << 8 | usize::from(low);
+    let element = Element(&content[..length.min(content.len())]);
+    Some((HEADER_LENGTH + length, element))
 }
 
-/// 11 bits of sync and 13 of length (1.7.2).
 const HEADER_LENGTH: usize = 3;
-
-fn header(bytes: &[u8]) -> Option<usize> {
-    let &[sync, high, low] = bytes.first_chunk()?;
-    (sync == 0x56 && high & 0xe0 == 0xe0)
-        .then_some(usize::from(high & 0x1f) << 8 | usize::from(low))
-}
 
 /// What is of interest in a StreamMuxConfig (1.7.3.2) and the AudioSpecificConfig (1.6.2.1) of its
 /// first layer.
@@ -158,4 +147,129 @@ fn sample_rate_of(bits: &mut Bits<'_>) -> Option<u32> {
 fn variable(bits: &mut Bits<'_>) -> Option<u32> {
     let bytes = bits.bits(2)? + 1;
     bits.bits(8 * bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::Written;
+
+    /// Sync, length, and the content of an element.
+    fn element(content: Written) -> Vec<u8> {
+        let content = content.bytes();
+        let length = u16::try_from(content.len()).unwrap();
+        let mut bytes = vec![0x56, 0xe0 | (length >> 8) as u8, length as u8];
+        bytes.extend(content);
+        bytes
+    }
+
+    /// A configuration of version 0 with `frames` in each element.
+    fn configured(frames: u32) -> Written {
+        Written::default().fields(&[(1, 0), (1, 0), (1, 1), (6, frames - 1), (4, 0), (3, 0)])
+    }
+
+    fn told(payload: &[u8]) -> (String, u8, u32, Option<i64>) {
+        let format = format(payload).unwrap();
+        let duration = duration(payload);
+        (
+            format.codec_string,
+            format.channels,
+            format.sample_rate,
+            duration,
+        )
+    }
+
+    #[test]
+    fn a_configuration_holds_for_the_elements_behind_it() {
+        let first = element(configured(2).fields(&[(5, 2), (4, 3), (4, 2), (3, 0), (8, 0)]));
+        let same = element(Written::default().fields(&[(1, 1), (31, 0x1234)]));
+        let payload = [&first[..], &same, &same].concat();
+        assert_eq!(
+            told(&payload),
+            ("mp4a.40.2".to_owned(), 2, 48_000, Some(3 * 2 * 1920))
+        );
+        assert_eq!(duration(&same), None);
+    }
+
+    #[test]
+    fn explicit_band_replication_doubles_the_rate() {
+        // SBR (5) at 24 kHz (6) put out at 48 kHz (3), over AAC LC (2).
+        let payload =
+            element(configured(1).fields(&[(5, 5), (4, 6), (4, 2), (4, 3), (5, 2), (3, 0)]));
+        assert_eq!(
+            told(&payload),
+            ("mp4a.40.5".to_owned(), 2, 48_000, Some(3840))
+        );
+        // Parametric stereo (29) makes two channels of one.
+        let payload =
+            element(configured(1).fields(&[(5, 29), (4, 6), (4, 1), (4, 3), (5, 2), (3, 0)]));
+        assert_eq!(
+            told(&payload),
+            ("mp4a.40.29".to_owned(), 2, 48_000, Some(3840))
+        );
+    }
+
+    #[test]
+    fn rates_layouts_and_frames_that_are_spelt_out() {
+        // 50 kHz, a program configuration of one pair and one low frequency channel, 960 samples.
+        let payload = element(
+            configured(1)
+                .fields(&[
+                    (5, 2),
+                    (4, 15),
+                    (24, 50_000),
+                    (4, 0),
+                    (1, 1),
+                    (1, 0),
+                    (1, 0),
+                ])
+                .fields(&[
+                    (4, 0),
+                    (2, 1),
+                    (4, 3),
+                    (4, 1),
+                    (4, 0),
+                    (4, 0),
+                    (2, 1),
+                    (3, 0),
+                    (4, 0),
+                ])
+                .fields(&[(1, 0), (1, 0), (1, 0), (1, 1), (4, 0)]),
+        );
+        assert_eq!(
+            told(&payload),
+            ("mp4a.40.2".to_owned(), 3, 50_000, Some(1728))
+        );
+    }
+
+    #[test]
+    fn version_1_has_lengths_in_front() {
+        let payload = element(
+            Written::default()
+                .fields(&[
+                    (1, 0),
+                    (1, 1),
+                    (1, 0),
+                    (2, 0),
+                    (8, 0xff),
+                    (1, 1),
+                    (6, 0),
+                    (4, 0),
+                    (3, 0),
+                ])
+                .fields(&[(2, 1), (16, 16), (5, 2), (4, 4), (4, 1), (3, 0)]),
+        );
+        let ticks = 1024 * 90_000 / 44_100;
+        assert_eq!(
+            told(&payload),
+            ("mp4a.40.2".to_owned(), 1, 44_100, Some(ticks))
+        );
+    }
+
+    #[test]
+    fn objects_with_other_frames_have_no_duration() {
+        // USAC (42): 31, then 10 in 6 bits.
+        let payload = element(configured(1).fields(&[(5, 31), (6, 10), (4, 3), (4, 2), (8, 0)]));
+        assert_eq!(told(&payload), ("mp4a.40.42".to_owned(), 2, 48_000, None));
+    }
 }

@@ -5,7 +5,7 @@ use crate::Codec;
 use crate::audio::{AudioFormat, Frame, frames};
 
 /// The header of a frame at the start of `bytes`; a frame of free format does not tell its length.
-pub(super) fn header(bytes: &[u8]) -> Option<Frame> {
+pub(super) fn header(bytes: &[u8]) -> Option<(usize, Frame)> {
     let &[sync, kind, rates, mode] = bytes.first_chunk()?;
     if sync != 0xff || kind & 0xe0 != 0xe0 {
         return None;
@@ -33,12 +33,12 @@ pub(super) fn header(bytes: &[u8]) -> Option<Frame> {
     let slot = if layer == 1 { 4 } else { 1 };
     let padding = u32::from(rates >> 1 & 1);
     let slots = samples / 8 * 1000 * kilobits / (slot * sample_rate) + padding;
-    Some(Frame {
-        length: (slots * slot) as usize,
+    let frame = Frame {
         samples,
         sample_rate,
         channels: if mode >> 6 == MONO { 1 } else { 2 },
-    })
+    };
+    Some(((slots * slot) as usize, frame))
 }
 
 /// The format of the first frame.
@@ -92,3 +92,37 @@ const KILOBITS_LOW_1: Kilobits = &[
     32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256,
 ];
 const KILOBITS_LOW_2_3: Kilobits = &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_follow_layer_rate_and_padding() {
+        let of = |bytes: [u8; 4]| {
+            let (length, frame) = header(&bytes)?;
+            Some((length, frame.samples, frame.sample_rate, frame.channels))
+        };
+        // Layer I at 384 kbit/s and 48 kHz, and one slot of 4 bytes more at 44.1 kHz.
+        assert_eq!(of([0xff, 0xff, 0xc4, 0]), Some((384, 384, 48_000, 2)));
+        assert_eq!(of([0xff, 0xff, 0xc2, 0]), Some((420, 384, 44_100, 2)));
+        // Layer II at 192 kbit/s; layer III at 128 kbit/s, joint stereo and mono.
+        assert_eq!(of([0xff, 0xfd, 0xa4, 0]), Some((576, 1152, 48_000, 2)));
+        assert_eq!(of([0xff, 0xfb, 0x90, 0x40]), Some((417, 1152, 44_100, 2)));
+        assert_eq!(of([0xff, 0xfb, 0x92, 0xc0]), Some((418, 1152, 44_100, 1)));
+        // The lower rates: layer II keeps its samples, layer III halves them.
+        assert_eq!(of([0xff, 0xf5, 0x84, 0]), Some((384, 1152, 24_000, 2)));
+        assert_eq!(of([0xff, 0xf3, 0x88, 0]), Some((288, 576, 16_000, 2)));
+        assert_eq!(of([0xff, 0xe3, 0x88, 0]), Some((576, 576, 8_000, 2)));
+        // Free format, the forbidden rate, a reserved version, layer and frequency.
+        for bytes in [
+            [0xfb, 0x00],
+            [0xfb, 0xf0],
+            [0xeb, 0x90],
+            [0xf9, 0x90],
+            [0xfb, 0x9c],
+        ] {
+            assert_eq!(of([0xff, bytes[0], bytes[1], 0]), None);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! draft that libavformat writes.
 
 use crate::Codec;
-use crate::audio::{AudioFormat, ticks};
+use crate::audio::{AudioFormat, frames, ticks};
 use crate::stream::{EXTENSION_DESCRIPTOR, OPUS_EXTENSION, descriptors_of};
 
 /// The format: channels from the descriptor, else from the first packet.
@@ -11,7 +11,7 @@ pub(super) fn format(payload: &[u8], descriptors: &[u8]) -> Option<AudioFormat> 
     let channels = descriptors_of(descriptors)
         .find_map(described_channels)
         .or_else(|| {
-            let packet = units(payload).next()?.packet;
+            let packet = frames(payload, header).next()?.0.packet;
             Some(if packet.first()? & STEREO != 0 { 2 } else { 1 })
         })?;
     Some(AudioFormat {
@@ -28,7 +28,7 @@ pub(super) fn format(payload: &[u8], descriptors: &[u8]) -> Option<AudioFormat> 
 /// packet is that of its first sample before trimming.
 pub(super) fn duration(payload: &[u8]) -> Option<i64> {
     let mut total = None;
-    for unit in units(payload) {
+    for (unit, _) in frames(payload, header) {
         let samples = samples(unit.packet)?.saturating_sub(unit.end_trim);
         total = Some(total.unwrap_or(0) + u64::from(samples));
     }
@@ -37,6 +37,9 @@ pub(super) fn duration(payload: &[u8]) -> Option<i64> {
 
 /// Opus always counts in this rate, whatever went into the encoder.
 const SAMPLE_RATE: u32 = 48_000;
+
+/// 120 ms, the longest that a packet may be.
+const SAMPLES_MAX: u32 = SAMPLE_RATE * 120 / 1000;
 
 /// The channels that the extension descriptor tells: a layout by number, or a count.
 fn described_channels((tag, content): (u8, &[u8])) -> Option<u8> {
@@ -58,18 +61,9 @@ struct Unit<'a> {
     end_trim: u32,
 }
 
-fn units(payload: &[u8]) -> impl Iterator<Item = Unit<'_>> {
-    let mut rest = payload;
-    std::iter::from_fn(move || {
-        let (unit, behind) = split_unit(rest)?;
-        rest = behind;
-        Some(unit)
-    })
-}
-
 /// The control header is 11 bits of 0x3ff, the flags, the packet's size as a sum of bytes that ends
 /// with one that is not 255, then what the flags announce.
-fn split_unit(bytes: &[u8]) -> Option<(Unit<'_>, &[u8])> {
+fn header(bytes: &[u8]) -> Option<(usize, Unit<'_>)> {
     const START_TRIM: u8 = 0x10;
     const END_TRIM: u8 = 0x08;
     const EXTENSION: u8 = 0x04;
@@ -100,8 +94,9 @@ fn split_unit(bytes: &[u8]) -> Option<(Unit<'_>, &[u8])> {
         let (&length, behind) = rest.split_first()?;
         rest = behind.get(usize::from(length)..)?;
     }
-    let (packet, rest) = rest.split_at(size.min(rest.len()));
-    Some((Unit { packet, end_trim }, rest))
+    let length = bytes.len() - rest.len() + size;
+    let packet = &rest[..size.min(rest.len())];
+    Some((length, Unit { packet, end_trim }))
 }
 
 /// Samples of a packet, from its table of contents (RFC 6716 3.1 and 3.2).
@@ -118,5 +113,48 @@ fn samples(packet: &[u8]) -> Option<u32> {
         1 | 2 => 2,
         _ => u32::from(packet.get(1)? & 0x3f),
     };
-    Some(frame * frames)
+    Some(frame * frames).filter(|&samples| samples <= SAMPLES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_last_as_their_table_of_contents_says() {
+        let milliseconds = |packet: &[u8]| Some(samples(packet)? as f64 / 48.0);
+        // RFC 6716 table 2: SILK, hybrid and CELT, each from its shortest frame to its longest.
+        let one_frame = |configuration: u8| milliseconds(&[configuration << 3]).unwrap();
+        let of = |range: std::ops::Range<u8>| range.map(one_frame).collect::<Vec<_>>();
+        for silk in [0..4, 4..8, 8..12] {
+            assert_eq!(of(silk), [10.0, 20.0, 40.0, 60.0]);
+        }
+        assert_eq!(of(12..16), [10.0, 20.0, 10.0, 20.0]);
+        for celt in [16..20, 20..24, 24..28, 28..32] {
+            assert_eq!(of(celt), [2.5, 5.0, 10.0, 20.0]);
+        }
+        // Two frames in codes 1 and 2, a count in code 3, at most 120 ms.
+        assert_eq!(milliseconds(&[1 << 3 | 1]), Some(40.0));
+        assert_eq!(milliseconds(&[1 << 3 | 2]), Some(40.0));
+        assert_eq!(milliseconds(&[1 << 3 | 3, 0xc6]), Some(120.0));
+        assert_eq!(milliseconds(&[1 << 3 | 3, 7]), None);
+        assert_eq!(milliseconds(&[1 << 3 | 3]), None);
+    }
+
+    #[test]
+    fn control_headers_are_read_to_their_end() {
+        // Both trims and an extension of 3 bytes, in front of a packet of 255 + 1 bytes.
+        let mut payload = vec![0x7f, 0xfc, 255, 1, 0, 9, 0xe1, 0x02, 3, 1, 2, 3];
+        payload.extend([0xfc; 256]);
+        payload.extend([0x7f, 0xe0, 1, 0xfc]);
+        let (length, unit) = header(&payload).unwrap();
+        assert_eq!(
+            (length, unit.packet.len(), unit.end_trim),
+            (12 + 256, 256, 0x102)
+        );
+        assert_eq!(
+            duration(&payload),
+            Some((2 * 960 - 0x102) * 90_000 / 48_000)
+        );
+    }
 }

@@ -254,3 +254,183 @@ fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::Written;
+
+    /// The NAL header of an SPS, and its VPS id, sub-layers and nesting.
+    fn begun(max_sub_layers_minus1: u32) -> Written {
+        Written::default().fields(&[(16, 0x4201), (4, 0), (3, max_sub_layers_minus1), (1, 1)])
+    }
+
+    /// Profile space, tier, profile, its compatibility, 48 bits of constraints, level.
+    fn profile(written: Written, high: (u32, u32, u32), constraints: (u32, u32)) -> Written {
+        let (space, tier, level) = high;
+        written
+            .fields(&[(2, space), (1, tier), (5, 1), (32, 0x6000_0000)])
+            .fields(&[(32, constraints.0), (16, constraints.1), (8, level)])
+    }
+
+    /// Id, format, size, a cropping window, depths, and the picture order count of 8 bits.
+    fn size(written: Written, chroma: u32) -> Written {
+        let written = written.ue(&[3, chroma]);
+        let written = if chroma == 3 {
+            written.fields(&[(1, 1)])
+        } else {
+            written
+        };
+        written
+            .ue(&[1920, 1088])
+            .fields(&[(1, 1)])
+            .ue(&[1, 2, 3, 4])
+            .ue(&[2, 0, 4])
+    }
+
+    /// A VUI with an extended aspect ratio, colours, a display window and 50 pictures per second.
+    fn vui(written: Written) -> Written {
+        written
+            .fields(&[(1, 1), (1, 1), (8, 255), (16, 4), (16, 3), (1, 1), (1, 0)])
+            .fields(&[(1, 1), (3, 5), (1, 1), (1, 1), (8, 9), (8, 18), (8, 10)])
+            .fields(&[(1, 1)])
+            .ue(&[2, 2])
+            .fields(&[(1, 0), (1, 0), (1, 0), (1, 1)])
+            .ue(&[0, 0, 0, 4])
+            .fields(&[(1, 1), (32, 1), (32, 50), (1, 0), (1, 0), (1, 0)])
+    }
+
+    /// No more than what must be there between the depths and the VUI.
+    fn plain_tools(written: Written) -> Written {
+        written
+            .fields(&[(1, 0)])
+            .ue(&[4, 0, 0, 0, 3, 0, 3, 0, 0])
+            .fields(&[(1, 0), (1, 0), (1, 1), (1, 0)])
+            .ue(&[0])
+            .fields(&[(1, 0), (1, 1), (1, 1)])
+    }
+
+    fn plain(chroma: u32) -> Written {
+        size(profile(begun(0), (0, 0, 93), (0x9000_0000, 0)), chroma)
+    }
+
+    fn format(sps: Written) -> VideoFormat {
+        video_format(&sps.fields(&[(1, 0)]).nal()).expect("the SPS can be read")
+    }
+
+    fn assert_has_vui(format: &VideoFormat) {
+        assert_eq!(format.frame_rate, Some((50, 1)));
+        let colour = Colour {
+            primaries: 9,
+            transfer: 18,
+            matrix: 10,
+            full_range: true,
+        };
+        assert_eq!(format.colour, Some(colour));
+    }
+
+    #[test]
+    fn every_tool_is_stepped_over() {
+        let tools = plain(1)
+            .fields(&[(1, 0)])
+            .ue(&[4, 0, 0, 0, 3, 0, 3, 0, 0])
+            // No scaling lists of its own, PCM with its depths and sizes.
+            .fields(&[(1, 1), (1, 0), (1, 1), (1, 1), (1, 1), (4, 7), (4, 7)])
+            .ue(&[0, 2])
+            .fields(&[(1, 1)])
+            // Four reference picture sets: one of 2 + 1 pictures; one told as its change, which
+            // keeps two of the three and adds itself; one that changes those three; one of none.
+            .ue(&[4])
+            .ue(&[2, 1, 0])
+            .fields(&[(1, 1)])
+            .ue(&[1])
+            .fields(&[(1, 1)])
+            .ue(&[0])
+            .fields(&[(1, 0)])
+            .fields(&[(1, 1), (1, 0)])
+            .ue(&[1])
+            .fields(&[(1, 1), (1, 0), (1, 0), (1, 0), (1, 1), (1, 1)])
+            .fields(&[(1, 1), (1, 1)])
+            .ue(&[0])
+            .fields(&[(1, 1), (1, 1), (1, 1), (1, 1)])
+            .fields(&[(1, 0)])
+            .ue(&[0, 0])
+            // Two long-term pictures of 8 bits each.
+            .fields(&[(1, 1)])
+            .ue(&[2])
+            .fields(&[(8, 0xaa), (1, 1), (8, 0x55), (1, 0)])
+            .fields(&[(1, 1), (1, 1)]);
+        assert_has_vui(&format(vui(tools)));
+    }
+
+    #[test]
+    fn sub_layers_are_stepped_over() {
+        let layers = profile(begun(2), (0, 0, 93), (0x9000_0000, 0))
+            // One layer with a profile and a level, one with a level, six reserved pairs.
+            .fields(&[(2, 3), (2, 1), (12, 0)])
+            .fields(&[
+                (32, 0x0160_0000),
+                (32, 0x0090_0000),
+                (24, 0),
+                (8, 90),
+                (8, 63),
+            ]);
+        let tools = size(layers, 1)
+            .fields(&[(1, 1)])
+            .ue(&[1, 0, 0, 2, 0, 0, 4, 0, 0])
+            .ue(&[0, 3, 0, 3, 0, 0])
+            .fields(&[(1, 0), (1, 0), (1, 1), (1, 0)])
+            .ue(&[0])
+            .fields(&[(1, 0), (1, 1), (1, 1)]);
+        let format = format(vui(tools));
+        assert_has_vui(&format);
+        assert_eq!(format.codec_string, "hvc1.1.6.L93.90");
+    }
+
+    #[test]
+    fn cropping_counts_in_chroma_samples() {
+        for (chroma, width, height) in [
+            (0, 1920 - 3, 1088 - 7),
+            (1, 1920 - 6, 1088 - 14),
+            (2, 1920 - 6, 1088 - 7),
+            (3, 1920 - 3, 1088 - 7),
+        ] {
+            let format = format(vui(plain_tools(plain(chroma))));
+            assert_eq!((format.width, format.height), (width, height));
+            assert_eq!(format.bit_depth, 10);
+            assert_has_vui(&format);
+        }
+    }
+
+    #[test]
+    fn codec_strings() {
+        let of = |high, constraints| {
+            let sps = size(profile(begun(0), high, constraints), 1);
+            format(plain_tools(sps).fields(&[(1, 0)])).codec_string
+        };
+        // The examples of 14496-15 E.3 and others: trailing zero bytes fall away, inner ones stay.
+        assert_eq!(of((0, 0, 93), (0xb000_0000, 0)), "hvc1.1.6.L93.B0");
+        assert_eq!(of((1, 1, 123), (0, 0)), "hvc1.A1.6.H123");
+        assert_eq!(
+            of((2, 0, 30), (0x9000_0000, 8)),
+            "hvc1.B1.6.L30.90.0.0.0.0.8"
+        );
+    }
+
+    #[test]
+    fn damage_behind_the_size_leaves_the_size() {
+        let whole = vui(plain_tools(plain(1))).nal();
+        let sizes: Vec<_> = (0..whole.len())
+            .filter_map(|end| video_format(&whole[..end]))
+            .map(|format| (format.width, format.height))
+            .collect();
+        assert!(sizes.len() > 20);
+        assert!(sizes.iter().all(|&size| size == (1914, 1074)));
+        let too_many_sets = plain(1)
+            .fields(&[(1, 0)])
+            .ue(&[4, 0, 0, 0, 3, 0, 3, 0, 0])
+            .fields(&[(1, 0), (1, 0), (1, 1), (1, 0)])
+            .ue(&[65]);
+        assert_eq!(format(too_many_sets).frame_rate, None);
+    }
+}
