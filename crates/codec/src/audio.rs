@@ -3,7 +3,8 @@
 //! Frames of ADTS, AC-3 and MPEG audio say how long they are, so a payload is walked from header to
 //! header. It may begin with the tail of a frame, which is skipped: by 13818-1 2.4.3.7 the packet's
 //! timestamp belongs to the first frame that begins in it. It may end within a frame, which counts
-//! as soon as its header is there.
+//! as soon as its header is there. But a single frame that is cut at both ends is no evidence: what
+//! looks like its header may be sound.
 
 use crate::Codec;
 
@@ -75,18 +76,26 @@ fn frames<'a, T>(
     header: impl Fn(&'a [u8]) -> Option<(usize, T)>,
 ) -> impl Iterator<Item = (T, &'a [u8])> {
     let mut rest = payload;
+    // A frame can begin where the payload does, and where the frame before it ends.
+    let mut is_due = true;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
             let here = rest;
             if let Some((length, frame)) = header(here) {
-                // A sync word can occur within a frame: a frame is one when another follows it, or
-                // when it is the last.
+                // A sync word can occur within a frame: one that is found elsewhere counts only if
+                // its frame ends where another begins, or with the payload.
                 let behind = here.get(length..).unwrap_or_default();
-                if behind.len() < LONGEST_HEADER || header(behind).is_some() {
+                let is_frame = match behind.len() {
+                    LONGEST_HEADER.. => header(behind).is_some(),
+                    _ => is_due || here.len() == length,
+                };
+                if is_frame {
+                    is_due = true;
                     rest = behind;
                     return Some((frame, here));
                 }
             }
+            is_due = false;
             rest = &here[1..];
         }
         None

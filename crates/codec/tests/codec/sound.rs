@@ -209,6 +209,21 @@ fn frames_count_where_they_begin() {
 }
 
 #[test]
+fn what_looks_like_a_frame_within_a_tail_is_not_believed() {
+    for Frames {
+        codec,
+        payload,
+        sizes,
+        ..
+    } in FRAMES
+    {
+        let tail_and_cut_frame = &payload[1..sizes[0] + sizes[1] - 1];
+        assert_eq!(audio_format(codec, tail_and_cut_frame, &[]), None);
+        assert_eq!(audio_duration(codec, tail_and_cut_frame), None);
+    }
+}
+
+#[test]
 fn damage_costs_the_frames_that_it_hits() {
     let mut payload = excerpt!("aac.1").to_vec();
     payload[96] = 0;
