@@ -32,6 +32,9 @@ const LINES: usize = 132;
 /// steps, which keeps what is added to it some 60 dB below.
 const GLOBAL_GAIN: u32 = 146;
 
+/// The steps of a turn that the transform takes.
+const COSINE_PERIOD: usize = 4 * WINDOW_LEN;
+
 /// Quantisation adds this before it rounds down; it is less than a half because small values are
 /// more frequent than large ones.
 const ROUNDING: f64 = 0.4054;
@@ -39,18 +42,17 @@ const ROUNDING: f64 = 0.4054;
 /// Encodes frames; each for itself.
 pub(crate) struct Encoder {
     window: Vec<f64>,
-    /// One period of the cosine, in the steps that the transform takes.
+    /// One period of the cosine.
     cosine: Vec<f64>,
 }
 
 impl Encoder {
     pub(crate) fn new() -> Self {
         let window = |n| (PI / WINDOW_LEN as f64 * (n as f64 + 0.5)).sin();
-        let period = 4 * WINDOW_LEN;
-        let cosine = |i| (2.0 * PI / period as f64 * i as f64).cos();
+        let cosine = |i| (2.0 * PI / COSINE_PERIOD as f64 * i as f64).cos();
         Self {
             window: (0..WINDOW_LEN).map(window).collect(),
-            cosine: (0..period).map(cosine).collect(),
+            cosine: (0..COSINE_PERIOD).map(cosine).collect(),
         }
     }
 
@@ -69,12 +71,11 @@ impl Encoder {
     fn spectrum(&self, samples: &[f64; WINDOW_LEN]) -> [f64; LINES] {
         let windowed = samples.iter().zip(&self.window);
         let windowed: Vec<f64> = windowed.map(|(sample, weight)| sample * weight).collect();
-        let period = self.cosine.len();
         std::array::from_fn(|k| {
             // cos(2π/N (n + N/4 + 1/2) (k + 1/2)), in steps of a 4N-th of a turn.
             let step = 2 * (2 * k + 1);
             let first = (WINDOW_LEN / 2 + 1) * (2 * k + 1);
-            let angles = (0..).map(|n| (first + n * step) % period);
+            let angles = (0..).map(|n| (first + n * step) % COSINE_PERIOD);
             let sum: f64 = windowed
                 .iter()
                 .zip(angles)

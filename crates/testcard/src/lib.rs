@@ -175,13 +175,7 @@ impl TestCard {
     pub fn pixels(&self, n: u64) -> Picture {
         let mut picture = self.card.blank();
         self.card.draw(n, &mut picture);
-        let (width, height) = (self.config.width, self.config.height);
-        picture.cropped(Area {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        })
+        picture.cropped(Area::new(0, 0, self.config.width, self.config.height))
     }
 
     /// The AAC-LC frame `k` with its ADTS header: 1024 samples of 48 kHz stereo.

@@ -174,7 +174,7 @@ pub(crate) fn yuv([red, green, blue]: Rgb) -> Yuv {
     let luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     let cb = (blue - luma) / 1.8556;
     let cr = (red - luma) / 1.5748;
-    [16.0 + 219.0 * luma, 128.0 + 224.0 * cb, 128.0 + 224.0 * cr].map(|sample| sample.round() as u8)
+    [16.0 + 219.0 * luma, 128.0 + 224.0 * cb, 128.0 + 224.0 * cr].map(|sample| (sample + 0.5) as u8)
 }
 
 #[cfg(test)]

@@ -98,12 +98,7 @@ impl Picture {
 
     /// The whole picture as an area.
     pub(crate) fn area(&self) -> Area {
-        Area {
-            x: 0,
-            y: 0,
-            width: self.width,
-            height: self.height,
-        }
+        Area::new(0, 0, self.width, self.height)
     }
 
     /// The part of the picture that `area` shows.
@@ -139,6 +134,15 @@ pub(crate) struct Area {
 }
 
 impl Area {
+    pub(crate) const fn new(x: usize, y: usize, width: usize, height: usize) -> Self {
+        Self {
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+
     pub(crate) fn right(self) -> usize {
         self.x + self.width
     }

@@ -129,3 +129,67 @@ fn stream(pid: u16, stream_type: u8, stream_id: u8) -> MuxStream {
         descriptors: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use lookback_mpegts::Packet;
+
+    fn chunks(fps: u32, start: Ticks) -> impl Iterator<Item = Chunk> {
+        let config = Config {
+            width: 320,
+            height: 180,
+            fps,
+            ..Config::default()
+        };
+        let card = TestCard::new(config).expect("a good configuration");
+        Stream::new(card, 0, start).take_while(|chunk| chunk.due < Ticks(3 * 90_000))
+    }
+
+    fn packets(chunk: &Chunk) -> impl Iterator<Item = Packet<'_>> {
+        let (packets, rest) = chunk.bytes.as_chunks();
+        assert!(rest.is_empty(), "whole packets");
+        packets.iter().map(Packet::new)
+    }
+
+    #[test]
+    fn tables_come_with_each_keyframe_and_every_100_ms() {
+        for fps in [25, 30, 50, 60] {
+            let mut last = Ticks::ZERO;
+            for chunk in chunks(fps, Stream::LEAD) {
+                let pids: Vec<_> = packets(&chunk).map(Packet::pid).collect();
+                let is_keyframe = packets(&chunk)
+                    .any(|packet| packet.adaptation().is_some_and(|field| field.random_access));
+                let has_tables = pids[0] == Pid::PAT && pids[1] == Pid::new(0x1000);
+                assert!(has_tables || !is_keyframe, "{fps} fps, {:?}", chunk.due);
+                if has_tables {
+                    last = chunk.due;
+                }
+                assert!(
+                    chunk.due - last < Ticks(9_000),
+                    "{fps} fps, {:?}",
+                    chunk.due
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_clock_comes_with_each_picture_and_goes_on_over_its_wrap() {
+        // The clock starts at 33 bits of ones, and the first picture is 200 ms later.
+        let start = Stream::LEAD + Ticks(-1);
+        let mut pictures = 0;
+        for chunk in chunks(50, start) {
+            let clocks: Vec<_> = packets(&chunk)
+                .filter(|packet| packet.pid() == Pid::new(0x100))
+                .filter_map(|packet| packet.adaptation()?.pcr)
+                .collect();
+            if packets(&chunk).any(|packet| packet.pid() == Pid::new(0x100)) {
+                assert_eq!(clocks, [Pcr::from(chunk.due - Ticks(1))]);
+                pictures += 1;
+            }
+        }
+        assert_eq!(pictures, 150);
+    }
+}

@@ -278,18 +278,9 @@ mod tests {
     const WHITE: [u8; 3] = [235, 128, 128];
     const PCM_BYTES: usize = 384;
 
-    fn area(x: usize, y: usize, width: usize, height: usize) -> Area {
-        Area {
-            x,
-            y,
-            width,
-            height,
-        }
-    }
-
     fn dotted(x: usize) -> Picture {
         let mut picture = Picture::filled(64, 48, GREY);
-        picture.fill(area(x, 20, 6, 6), WHITE);
+        picture.fill(Area::new(x, 20, 6, 6), WHITE);
         picture
     }
 
@@ -303,7 +294,7 @@ mod tests {
     fn what_stays_costs_nothing_and_what_moves_costs_a_vector() {
         let vectors = [-16, 16].map(|dx| Vector { dx, dy: 0 }).to_vec();
         let change = Change {
-            area: area(0, 16, 64, 16),
+            area: Area::new(0, 16, 64, 16),
             vectors,
         };
         let still = inter(FORMAT, 1, &dotted(4), &dotted(4), &[]);
