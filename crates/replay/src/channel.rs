@@ -156,10 +156,7 @@ impl Channel {
         let at = state.log.end;
         drop(state);
         let mut writer = Writer {
-            filling: match filling {
-                Some(filling) => filling,
-                None => self.next_slab(),
-            },
+            filling: Some(filling.unwrap_or_else(|| self.next_slab())),
             channel: Arc::clone(self),
             scanner: Scanner::new(at),
             head: Vec::new(),
@@ -397,7 +394,8 @@ impl State {
 /// The writing end of a channel, held by its source. Dropping it ends the run.
 pub struct Writer {
     channel: Arc<Channel>,
-    filling: Filling,
+    /// The newest slab, which is handed back to the channel at the end.
+    filling: Option<Filling>,
     scanner: Scanner,
     /// The first bytes of a connection in which no packet was found yet.
     head: Vec<u8>,
@@ -410,7 +408,7 @@ pub struct Writer {
 impl Writer {
     /// Where the next bytes of the source belong: read straight into it. It is never empty.
     pub fn spare(&mut self) -> &mut [u8] {
-        self.filling.spare()
+        self.filling().spare()
     }
 
     /// The first `len` bytes of [`Self::spare`] have been filled, at `now`.
@@ -429,8 +427,9 @@ impl Writer {
             state.last_arrival = Some(now);
             return;
         }
-        self.filling.fill(len);
-        let filled = self.filling.slab().filled();
+        self.filling().fill(len);
+        let slab = Arc::clone(self.filling().slab());
+        let filled = slab.filled();
         let bytes = &filled[filled.len() - len..];
         let batch = self.scanner.scan(bytes, now);
         if !self.sniffed {
@@ -439,9 +438,7 @@ impl Writer {
         }
         self.at += len as u64;
         self.publish(batch, len, Some(now));
-        if self.filling.spare().is_empty() {
-            self.filling = self.channel.next_slab();
-        }
+        self.renew_slab();
     }
 
     /// Copies bytes in, for sources whose bytes do not come in a stream.
@@ -456,6 +453,18 @@ impl Writer {
         }
     }
 
+    fn filling(&mut self) -> &mut Filling {
+        self.filling
+            .as_mut()
+            .expect("only dropping the writer takes it")
+    }
+
+    fn renew_slab(&mut self) {
+        if self.filling().spare().is_empty() {
+            self.filling = Some(self.channel.next_slab());
+        }
+    }
+
     fn pause_changed(&mut self) -> bool {
         let paused = self.channel.lock().paused;
         mem::replace(&mut self.paused, paused) != paused
@@ -466,13 +475,11 @@ impl Writer {
         let beyond = self.at % PACKET_LEN as u64;
         if beyond > 0 {
             let gap = PACKET_LEN - beyond as usize;
-            self.filling.spare()[..gap].fill(0);
-            self.filling.fill(gap);
+            self.filling().spare()[..gap].fill(0);
+            self.filling().fill(gap);
             self.at += gap as u64;
             self.channel.lock().log.end = self.at;
-            if self.filling.spare().is_empty() {
-                self.filling = self.channel.next_slab();
-            }
+            self.renew_slab();
         }
         self.scanner = Scanner::new(self.at);
         self.head.clear();
@@ -534,6 +541,7 @@ impl Drop for Writer {
         self.end_run();
         let mut state = self.channel.lock();
         state.source = None;
+        state.filling = self.filling.take();
         state.open_units.clear();
     }
 }

@@ -25,6 +25,9 @@ use crate::wall::{Wall, ticks_to_duration};
 /// clocks, which run ahead of the pictures.
 const TIMELINE_START: Ticks = Ticks(10 * 90_000);
 
+/// Pictures that a codec may hold back to show them in another order: H.264 and HEVC allow 16.
+const REORDER_MAX: usize = 16;
+
 /// A span of wall-clock time. A clip starts on the keyframe at or before its beginning.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Selection {
@@ -394,28 +397,32 @@ struct End {
 /// The last picture of a part: the first at which all that is shown before `to` is there, and, as
 /// pictures come in another order than they are shown in, none is missing between.
 fn end_of_part(state: &State, run: &Run, key: Key, to: Option<Wall>) -> Option<End> {
-    let pictures = pictures_from(state, run, key);
-    let lag_min = pictures
-        .iter()
-        .map(|(_, entry)| entry.pts - entry.dts())
-        .min()?;
-    let mut shown = Ticks(i64::MIN);
+    let Group { pictures, is_whole } = pictures_from(state, run, key);
+    // The earliest picture that follows each one.
+    let mut later_pts = vec![Ticks(i64::MAX); pictures.len()];
+    for at in (1..pictures.len()).rev() {
+        later_pts[at - 1] = later_pts[at].min(pictures[at].1.pts);
+    }
+
     let mut best: Option<End> = None;
-    for (at, (cursor, entry)) in pictures.iter().enumerate() {
-        let next_dts = pictures.get(at + 1).map(|(_, next)| next.dts());
-        let frame = match (
-            next_dts,
-            at.checked_sub(1).map(|before| pictures[before].1.dts()),
-        ) {
-            (Some(next), _) if next > entry.dts() => next - entry.dts(),
-            (_, Some(before)) if entry.dts() > before => entry.dts() - before,
-            _ => run.tracks[run.cut].nominal_frame(),
-        };
+    let mut shown = Ticks(i64::MIN);
+    let mut frame = run.tracks[run.cut].nominal_frame();
+    for (at, &(cursor, entry)) in pictures.iter().enumerate() {
+        if let Some((_, before)) = at.checked_sub(1).map(|before| pictures[before])
+            && entry.dts() > before.dts()
+        {
+            frame = entry.dts() - before.dts();
+        }
         shown = shown.max(entry.pts);
-        // Any later picture is shown at or after its DTS plus the smallest lag.
-        if best.is_none() || shown <= entry.dts() + frame + lag_min {
+        let all_known = is_whole || pictures.len() - at > REORDER_MAX;
+        let evenly_spaced = || shown - key.pts == Ticks(frame.0 * at as i64);
+        // A picture is never shown before it is decoded.
+        let none_can_come = || shown <= entry.dts() + frame;
+        if best.is_none()
+            || later_pts[at] > shown && (all_known || evenly_spaced() || none_can_come())
+        {
             best = Some(End {
-                cursor: *cursor,
+                cursor,
                 pts: shown + frame,
                 dts: entry.dts(),
                 offset: entry.end(),
@@ -428,42 +435,53 @@ fn end_of_part(state: &State, run: &Run, key: Key, to: Option<Wall>) -> Option<E
     best
 }
 
-/// The pictures of the group that begins with `key`, and of those that follow it where they have no
-/// key of their own.
-fn pictures_from(state: &State, run: &Run, key: Key) -> Vec<(Cursor, Entry)> {
+/// A group of pictures, as far as it has come.
+struct Group {
+    pictures: Vec<(Cursor, Entry)>,
+    /// No more pictures belong to it.
+    is_whole: bool,
+}
+
+/// The pictures from `key` up to the next key.
+fn pictures_from(state: &State, run: &Run, key: Key) -> Group {
     let mut pictures = Vec::new();
     let mut cursor = key.cursor;
     while let Some(block) = state.log.block(cursor.block) {
         for (at, entry) in block.entries().iter().enumerate().skip(cursor.entry) {
-            if entry.track() != run.cut || entry.offset < key.offset {
+            if entry.track() != run.cut || entry.offset < key.offset || entry.is(Entry::DAMAGED) {
                 continue;
             }
             let next_group = entry.is(Entry::KEY) && entry.offset > key.offset;
             if next_group || !run.contains(entry.offset) {
-                return pictures;
+                return Group {
+                    pictures,
+                    is_whole: true,
+                };
             }
-            pictures.push((
-                Cursor {
-                    block: cursor.block,
-                    entry: at,
-                },
-                *entry,
-            ));
+            let cursor = Cursor {
+                block: cursor.block,
+                entry: at,
+            };
+            pictures.push((cursor, *entry));
         }
         cursor = Cursor {
             block: cursor.block + 1,
             entry: 0,
         };
     }
-    pictures
+    Group {
+        pictures,
+        is_whole: run.end.is_some(),
+    }
 }
 
 /// Joins the timelines of the parts. A clip of one run keeps the source's own, unless the 33 bits of
 /// its timestamps wrap within.
 fn place_on_timeline(parts: &mut [Part]) {
-    let margin = TIMELINE_START;
-    let epoch = |ticks: Ticks| ticks.0.div_euclid(PTS_WRAP as i64);
+    let epoch = |ticks: Ticks| ticks.0.max(0).div_euclid(PTS_WRAP as i64);
     let patchable = parts.iter().all(|part| part.run.patchable);
+    // Clocks run ahead of the pictures, and sound may end behind them.
+    let margin = TIMELINE_START;
     let wraps = |part: &Part| epoch(part.key.dts() - margin) != epoch(part.end_pts + margin);
     if !patchable || (parts.len() == 1 && !wraps(&parts[0])) {
         return;

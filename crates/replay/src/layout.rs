@@ -660,6 +660,23 @@ fn single_pat(tables: &Tables) -> Arc<[u8]> {
     packet.into()
 }
 
+impl std::fmt::Debug for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for piece in &self.pieces {
+            match &piece.content {
+                Content::Own(bytes) => writeln!(f, "{} own {}", piece.at, bytes.len())?,
+                Content::Log(range) => writeln!(f, "{} log {range:?}", piece.at)?,
+                Content::Patched(range, patch) => writeln!(
+                    f,
+                    "{} patched {range:?} by {} {:?}",
+                    piece.at, patch.shift.0, patch.counters
+                )?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Reads a channel's log block by block, holding on to the one that was read last.
 pub(crate) struct Blocks<'a> {
     channel: &'a Channel,

@@ -157,6 +157,12 @@ impl Log {
             Some(last) if last.start == run.start => *last = Arc::new(run),
             _ => self.runs.push_back(Arc::new(run)),
         }
+        for next in (1..self.runs.len()).rev() {
+            let Some(moved) = self.runs[next - 1].end_before(&self.runs[next]) else {
+                break;
+            };
+            self.runs[next - 1] = Arc::new(moved);
+        }
     }
 
     pub(crate) fn run_at(&self, offset: u64) -> Option<&Arc<Run>> {

@@ -52,6 +52,8 @@ pub(crate) struct Run {
     /// Parameter sets of that track with the offset from which on they hold.
     pub(crate) parameters: Vec<(u64, Bytes)>,
     pub(crate) wall: WallMap,
+    /// Where the first picture begins.
+    pub(crate) first: Ticks,
     /// Where the newest complete picture ends.
     pub(crate) latest: Ticks,
     /// Last counters of all PIDs before the first key.
@@ -95,6 +97,20 @@ impl Run {
             && self.tables.pmt_pid == other.tables.pmt_pid
             && self.tracks.len() == other.tracks.len()
             && self.tracks.iter().zip(other.tracks.iter()).all(same_track)
+    }
+
+    /// Moves the run back so that it ends before `next` begins. Of a source that is read faster than
+    /// real time, a run ends at the moment it was read, and so does the next.
+    pub(crate) fn end_before(&self, next: &Self) -> Option<Self> {
+        if self.latest < self.first || next.latest < next.first {
+            return None;
+        }
+        let (end, start) = (self.wall(self.latest), next.wall(next.first));
+        (end > start).then(|| {
+            let mut moved = self.clone();
+            moved.wall.move_back(end.since(start));
+            moved
+        })
     }
 
     pub(crate) fn wall(&self, at: Ticks) -> Wall {

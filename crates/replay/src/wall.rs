@@ -111,6 +111,13 @@ impl WallMap {
         }
     }
 
+    /// Moves the whole run to an earlier time.
+    pub(crate) fn move_back(&mut self, by: Duration) {
+        for anchor in &mut self.anchors {
+            anchor.zero = anchor.zero.saturating_sub(micros(by));
+        }
+    }
+
     /// The wall-clock time of a moment of the run.
     pub(crate) fn wall(&self, at: Ticks) -> Wall {
         let later = self.anchors.partition_point(|anchor| anchor.from <= at);

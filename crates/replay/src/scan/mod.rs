@@ -7,6 +7,7 @@
 mod assembler;
 mod programs;
 
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -74,7 +75,7 @@ impl Scanner {
         self.demux.now = now;
         let demux = &mut self.demux;
         self.framer.push(bytes, &mut |frame| demux.frame(frame));
-        std::mem::take(&mut self.demux.batch)
+        mem::take(&mut self.demux.batch)
     }
 
     /// The connection has ended at the log offset `end`.
@@ -82,7 +83,7 @@ impl Scanner {
         let demux = &mut self.demux;
         self.framer.finish(&mut |frame| demux.frame(frame));
         demux.end_run(end);
-        std::mem::take(&mut self.demux.batch)
+        mem::take(&mut self.demux.batch)
     }
 
     /// The run as it is now, if there is one yet.
@@ -114,7 +115,12 @@ enum Role {
 struct PidState {
     pid: Pid,
     role: Role,
+    /// Of the last packet with payload.
     counter: Option<u8>,
+    /// Of the one before it.
+    previous: Option<u8>,
+    /// How that packet began: one that is sent twice begins the same way.
+    beginning: [u8; 12],
 }
 
 struct Demux {
@@ -247,6 +253,8 @@ impl Demux {
             pid,
             role,
             counter: None,
+            previous: None,
+            beginning: [0; 12],
         });
         self.slots[usize::from(pid.value())] = self.pids.len() as u8;
         Some(self.pids.len() - 1)
@@ -256,7 +264,10 @@ impl Demux {
     fn counted(&mut self, slot: usize, offset: u64, packet: Packet<'_>) -> bool {
         let state = &mut self.pids[slot];
         let (pid, role) = (state.pid, state.role);
-        let Some(last) = state.counter.replace(packet.counter()) else {
+        let beginning = packet.bytes().first_chunk().copied().unwrap_or_default();
+        let before = mem::replace(&mut state.beginning, beginning);
+        state.previous = state.counter.replace(packet.counter());
+        let Some(last) = state.previous else {
             self.note_late_counter(pid, packet.counter());
             return true;
         };
@@ -265,11 +276,12 @@ impl Demux {
             return true;
         }
         self.fault(offset, FaultKind::Counter { pid, ahead });
-        let twice = ahead == 0x0f;
+        let twice = ahead == 0x0f && beginning == before;
         if !twice {
             self.batch.problems.push("lost_packets");
             if let Role::Track(track) = role
                 && let Some(open) = &mut self.assemblers[track].open
+                && !(packet.unit_start() && open.is_whole())
             {
                 open.damaged = true;
             }
@@ -361,6 +373,7 @@ impl Demux {
             counters_first: Arc::default(),
             counters_last: Arc::default(),
             patchable: true,
+            first: Ticks(i64::MAX),
             latest: Ticks(i64::MIN),
         });
     }
@@ -389,19 +402,30 @@ impl Demux {
         }
     }
 
-    /// The same streams on a new timeline.
-    fn renew_run(&mut self, offset: u64) {
+    /// The same streams on a new timeline, from the unit `open` of `track` on.
+    fn renew_run(&mut self, track: usize, open: &Open) {
         let Some(run) = &self.run else { return };
+        let pid = run.tracks[track].pid;
         let next = Run {
-            start: offset,
+            start: open.start,
             end: None,
             wall: WallMap::default(),
             counters_first: Arc::default(),
+            first: Ticks(i64::MAX),
             latest: Ticks(i64::MIN),
             parameters: run.parameters.last().cloned().into_iter().collect(),
             ..run.clone()
         };
-        self.end_run(offset);
+        self.end_run(open.start);
+        // The first packet of that unit has been counted already.
+        let previous = self
+            .pids
+            .iter()
+            .find(|state| state.pid == pid)
+            .and_then(|state| state.previous);
+        if let (Some(ended), Some(previous)) = (self.batch.ended.last_mut(), previous) {
+            ended.counters_last = with_counter(&ended.counters_last, pid, previous);
+        }
         self.start_run(next);
     }
 
@@ -484,7 +508,7 @@ impl Demux {
         let Some(pts) = header.pts else { return };
         let mut verdict = self.place(track, pts, header.dts);
         if matches!(verdict, Verdict::Jump) {
-            self.renew_run(open.start);
+            self.renew_run(track, &open);
             verdict = self.place(track, pts, header.dts);
         }
         let Verdict::Fits(time) = verdict else {
@@ -527,7 +551,7 @@ impl Demux {
 
     /// The format changes with this unit: a run of its own begins with it.
     fn renew_run_at(&mut self, track: usize, open: &mut Open) {
-        self.renew_run(open.start);
+        self.renew_run(track, open);
         let Some(header) = open.header else { return };
         if let Some(pts) = header.pts
             && let Verdict::Fits(time) = self.place(track, pts, header.dts)
@@ -546,7 +570,11 @@ impl Demux {
         }
         let counters = self.counters();
         if let Some(run) = &mut self.run {
-            run.counters_first = before(counters, run.tracks[track].pid, open.first_counter);
+            run.counters_first = with_counter(
+                &counters,
+                run.tracks[track].pid,
+                open.first_counter.wrapping_sub(1) & 0x0f,
+            );
         }
     }
 
@@ -641,6 +669,7 @@ impl Demux {
                 Some(last) if time.dts > last => time.dts - last,
                 _ => run.tracks[track].nominal_frame(),
             };
+            run.first = run.first.min(time.pts);
             run.latest = run.latest.max(time.pts + frame);
             if self.clock.key.is_none() && time.dts.0 - first.0 > JUMP.0 {
                 self.batch.problems.push("no_keyframe");
@@ -726,15 +755,8 @@ fn edit_track(run: &mut Run, track: usize) -> &mut Track {
     &mut Arc::make_mut(&mut run.tracks)[track]
 }
 
-/// The counters with that of `pid` as it was before a packet with the counter `first`.
-fn before(counters: Arc<[(Pid, u8)]>, pid: Pid, first: u8) -> Arc<[(Pid, u8)]> {
-    let step_back = |&(other, counter): &(Pid, u8)| {
-        let counter = if other == pid {
-            first.wrapping_sub(1) & 0x0f
-        } else {
-            counter
-        };
-        (other, counter)
-    };
-    counters.iter().map(step_back).collect()
+/// The counters, with another one for `pid`.
+fn with_counter(counters: &[(Pid, u8)], pid: Pid, counter: u8) -> Arc<[(Pid, u8)]> {
+    let replace = |&(other, known): &(Pid, u8)| (other, if other == pid { counter } else { known });
+    counters.iter().map(replace).collect()
 }
