@@ -21,7 +21,7 @@ usage: cargo xtask COMMAND
                 Installs what is missing (on Debian and Ubuntu) and says what
   test --fast   the same without OBS and Wine
   deny          licences, bans and sources, and security advisories (fetches the advisory database)
-  windows       builds the Windows program into target/x86_64-pc-windows-gnu/debug";
+  windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         ["test"] => test::check(Scope::Everything),
         ["test", "--fast"] => test::check(Scope::Fast),
         ["deny"] => test::deny(),
-        ["windows"] => windows::tools().and_then(|()| windows::build()).map(drop),
+        ["windows"] => windows::tools().and_then(|()| windows::kit()).map(drop),
         ["help" | "--help" | "-h"] => {
             eprintln!("{USAGE}");
             Ok(())

@@ -58,7 +58,7 @@ pub(crate) fn tools() -> Result {
 }
 
 /// Builds the program and gives its place.
-pub(crate) fn build() -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     run(cargo().args([
         "build",
         "--package",
