@@ -208,3 +208,41 @@ fn either_way(cells: usize, pixels: usize) -> impl Iterator<Item = i32> {
     let steps = (1..cells).map(move |cells| (cells * pixels) as i32);
     steps.flat_map(|step| [-step, step])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ball_reaches_an_end_on_the_second_and_the_lamp_there_lights_up() {
+        let ground = yuv(TRACK);
+        let track = Area::new(16, 16, 288, 24);
+        let (ball, lamps) = (Ball::new(8, track), Lamps::new(8, track));
+        let blank = Picture::filled(320, 64, ground);
+        // What is brighter than the ground, from left to right, in columns of eight pixels.
+        let bright = |second, frame| {
+            let moment = Moment {
+                second,
+                frame,
+                fps: 30,
+            };
+            let mut picture = blank.clone();
+            ball.draw(moment, &blank, &mut picture);
+            lamps.draw(moment, &mut picture);
+            let middle = &picture.luma()[28 * 320..][..320];
+            let is_bright = |column: &[u8]| column.iter().any(|&luma| luma > ground[0]);
+            let columns = middle
+                .chunks(8)
+                .zip(0..)
+                .filter(|(column, _)| is_bright(column));
+            columns.map(|(_, at)| at).collect::<Vec<usize>>()
+        };
+        let (left_lamp, right_lamp) = (3, 36);
+        assert_eq!(bright(4, 0), [left_lamp, 4, 5]);
+        assert_eq!(bright(4, 2).first(), Some(&left_lamp));
+        assert_eq!(bright(4, 15), [19, 20]);
+        assert_eq!(bright(5, 0), [34, 35, right_lamp]);
+        assert_eq!(bright(5, 2).last(), Some(&right_lamp));
+        assert_eq!(bright(5, 15), [19, 20]);
+    }
+}

@@ -291,6 +291,13 @@ mod tests {
     }
 
     #[test]
+    fn a_keyframe_is_told_from_the_one_before() {
+        let [first, second, third] = [0, 1, 2].map(|nth| intra(FORMAT, nth, &dotted(4)));
+        assert_ne!(first, second);
+        assert_eq!(first, third);
+    }
+
+    #[test]
     fn what_stays_costs_nothing_and_what_moves_costs_a_vector() {
         let vectors = [-16, 16].map(|dx| Vector { dx, dy: 0 }).to_vec();
         let change = Change {

@@ -32,9 +32,9 @@ fn rising_through_zero(samples: &[f64]) -> usize {
 
 #[test]
 fn it_beeps_for_80_ms_when_a_second_begins() {
-    // The card's clock starts at 23:59:58, so the third beep is the high one.
+    // The card's clock starts at 23:59:58, so the third beep and the 13th are high ones.
     let card = card(1280, 720, 30);
-    let frames = 13 * RATE as u64 / 1024;
+    let frames = 14 * RATE as u64 / 1024;
     let [left, right] = decoded(&card, frames);
     assert_eq!(left.len() as u64, frames * 1024);
     assert_eq!(left, right);
