@@ -18,6 +18,7 @@ pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
     let (mut has_sps, mut has_pps) = (false, false);
     for unit in units(head) {
         let (&header, content) = unit.rest().split_first()?;
+        let behind_delimiter = *insert_at.get_or_insert(unit.start());
         match header & TYPE {
             kind if is_slice(kind) => {
                 // Read past the unit's end, as the end may not be there yet: so the answer depends
@@ -29,7 +30,7 @@ pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
                     access: access(kind == SLICE_IDR, intra, recovery),
                     has_parameter_sets: has_sps && has_pps,
                     intra,
-                    insert_at: insert_at.unwrap_or(unit.start()),
+                    insert_at: behind_delimiter,
                 });
             }
             SEI => recovery = recovery.or(unit.whole().and_then(recovery_frames)),
@@ -38,7 +39,6 @@ pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
             DELIMITER => insert_at = unit.end(),
             _ => {}
         }
-        insert_at = insert_at.or(Some(unit.start()));
     }
     None
 }
@@ -217,7 +217,7 @@ fn skip_picture_order_count(bits: &mut Bits<'_>) -> Option<()> {
         1 => {
             let _delta_always_zero = bits.flag()?;
             let _offsets = (bits.se()?, bits.se()?);
-            let cycle = bits.ue().filter(|&length| length <= 255)?;
+            let cycle = bits.ue()?;
             bits.skip_ue(cycle)
         }
         _ => Some(()),

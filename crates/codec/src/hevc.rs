@@ -18,13 +18,14 @@ pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
     let mut recovery = None;
     let (mut has_vps, mut has_sps, mut has_pps) = (false, false, false);
     for unit in units(head) {
+        let behind_delimiter = *insert_at.get_or_insert(unit.start());
         match base_layer_type(&unit)? {
             Some(kind) if kind <= LAST_SLICE => {
                 return Some(Picture {
                     access: access(kind, recovery),
                     has_parameter_sets: has_vps && has_sps && has_pps,
                     intra: (BLA_FIRST..=IRAP_LAST).contains(&kind),
-                    insert_at: insert_at.unwrap_or(unit.start()),
+                    insert_at: behind_delimiter,
                 });
             }
             Some(VPS) => has_vps = true,
@@ -34,7 +35,6 @@ pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
             Some(SEI) => recovery = recovery.or(unit.whole().and_then(recovery_steps)),
             _ => {}
         }
-        insert_at = insert_at.or(Some(unit.start()));
     }
     None
 }

@@ -199,3 +199,51 @@ const FRAME_RATES: [(u64, u64); 8] = [
     (60_000, 1001),
     (60, 1),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::Written;
+
+    #[test]
+    fn extensions_complete_size_and_rate() {
+        let header = Written::default()
+            .fields(&[(8, 0xb3), (12, 1920), (12, 1080), (4, 3), (4, 3)])
+            .fields(&[(32, 0)]);
+        // High profile, 1 and 2 to be put in front of the size, 25 * 3 / 2 frames per second.
+        let extension = Written::default()
+            .fields(&[(8, 0xb5), (4, 1), (8, 0x14), (1, 1), (2, 1), (2, 1), (2, 2)])
+            .fields(&[(12, 0), (1, 1), (8, 0), (1, 0), (2, 2), (5, 1)]);
+        let header = [&header.bytes()[..], &[0, 0, 1], &extension.bytes()].concat();
+        let format = video_format(&header).unwrap();
+        assert_eq!((format.width, format.height), (4096 + 1920, 8192 + 1080));
+        assert_eq!(format.frame_rate, Some((75, 2)));
+        assert_eq!(format.codec_string, "mp4v.64");
+    }
+
+    #[test]
+    fn headers_without_size_or_rate_are_not_kept() {
+        let header = |width, rate| {
+            let fields = [
+                (8, 0xb3),
+                (12, width),
+                (12, 1080),
+                (4, 3),
+                (4, rate),
+                (32, 0),
+            ];
+            key(&Written::default().fields(&fields).bytes())
+        };
+        assert!(header(1920, 8).is_some());
+        assert!(header(0, 8).is_none());
+        assert!(header(1920, 0).is_none());
+        assert!(header(1920, 9).is_none());
+    }
+
+    #[test]
+    fn object_types_follow_the_profile() {
+        let of = |profile: u8| object_type(profile << 4 | 8);
+        assert_eq!([1, 2, 3, 4, 5].map(of), [0x64, 0x63, 0x62, 0x61, 0x60]);
+        assert_eq!(object_type(0x85), 0x65);
+    }
+}

@@ -212,30 +212,32 @@ mod tests {
     #[test]
     fn rates_layouts_and_frames_that_are_spelt_out() {
         // 50 kHz, a program configuration of one pair and one low frequency channel, 960 samples.
-        let payload = element(
-            configured(1)
-                .fields(&[
-                    (5, 2),
-                    (4, 15),
-                    (24, 50_000),
-                    (4, 0),
-                    (1, 1),
-                    (1, 0),
-                    (1, 0),
-                ])
-                .fields(&[
-                    (4, 0),
-                    (2, 1),
-                    (4, 3),
-                    (4, 1),
-                    (4, 0),
-                    (4, 0),
-                    (2, 1),
-                    (3, 0),
-                    (4, 0),
-                ])
-                .fields(&[(1, 0), (1, 0), (1, 0), (1, 1), (4, 0)]),
-        );
+        let object = [
+            (5, 2),
+            (4, 15),
+            (24, 50_000),
+            (4, 0),
+            (1, 1),
+            (1, 0),
+            (1, 0),
+        ];
+        // Tag, object, rate, then how many elements there are: front, side, back, low frequency,
+        // data, coupling.
+        let counts = [
+            (4, 0),
+            (2, 1),
+            (4, 3),
+            (4, 1),
+            (4, 0),
+            (4, 0),
+            (2, 1),
+            (3, 0),
+            (4, 0),
+        ];
+        let mixdowns = [(1, 1), (4, 9), (1, 1), (4, 9), (1, 1), (3, 5)];
+        let front_pair = [(1, 1), (4, 0)];
+        let program = configured(1).fields(&object).fields(&counts);
+        let payload = element(program.fields(&mixdowns).fields(&front_pair));
         assert_eq!(
             told(&payload),
             ("mp4a.40.2".to_owned(), 3, 50_000, Some(1728))

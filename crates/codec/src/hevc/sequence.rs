@@ -131,14 +131,12 @@ fn skip_sub_layers(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<()
         return Some(());
     }
     let mut length = 0;
-    for layer in 0..8 {
-        // The flags of layers that are not there are two reserved bits.
+    for _ in 0..max_sub_layers_minus1 {
         let (has_profile, has_level) = (bits.flag()?, bits.flag()?);
-        if layer < max_sub_layers_minus1 {
-            length += if has_profile { 88 } else { 0 } + if has_level { 8 } else { 0 };
-        }
+        length += if has_profile { 88 } else { 0 } + if has_level { 8 } else { 0 };
     }
-    bits.skip(length)
+    // Two reserved bits for each of the 8 layers that is not there.
+    bits.skip(2 * (8 - max_sub_layers_minus1) + length)
 }
 
 /// What is of interest in the video usability information (E.2.1).
@@ -257,6 +255,8 @@ fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::bits::Written;
 
@@ -415,6 +415,69 @@ mod tests {
             of((2, 0, 30), (0x9000_0000, 8)),
             "hvc1.B1.6.L30.90.0.0.0.0.8"
         );
+    }
+
+    /// A reference picture set as it is written: on its own, or as a change of the one before.
+    #[derive(Debug, Clone)]
+    enum ReferenceSet {
+        Own { before: u32, after: u32 },
+        Change { flags: Vec<(bool, bool)> },
+    }
+
+    fn reference_set() -> impl Strategy<Value = ReferenceSet> {
+        let flags = prop::collection::vec(any::<(bool, bool)>(), 1..20);
+        prop_oneof![
+            (0u32..=8, 0u32..=8).prop_map(|(before, after)| ReferenceSet::Own { before, after }),
+            flags.prop_map(|flags| ReferenceSet::Change { flags }),
+        ]
+    }
+
+    /// Writes a set, and returns how many pictures it has; `previous` is how many the last had.
+    fn write_set(written: Written, previous: Option<u32>, set: &ReferenceSet) -> (Written, u32) {
+        let prediction = |flag| previous.map(|_| (1, flag));
+        match (set, previous) {
+            (ReferenceSet::Change { flags }, Some(previous)) => {
+                let mut written = written.fields(prediction(1).as_slice()).fields(&[(1, 0)]);
+                written = written.ue(&[5]);
+                let mut pictures = 0;
+                // One flag for each picture of the last set, and one for that set's own picture.
+                for &(used, kept) in flags.iter().cycle().take(previous as usize + 1) {
+                    written = written.fields(&[(1, used.into())]);
+                    if !used {
+                        written = written.fields(&[(1, kept.into())]);
+                    }
+                    pictures += u32::from(used || kept);
+                }
+                (written, pictures)
+            }
+            (ReferenceSet::Change { .. }, None) => (written.ue(&[0, 0]), 0),
+            (&ReferenceSet::Own { before, after }, _) => {
+                let mut written = written
+                    .fields(prediction(0).as_slice())
+                    .ue(&[before, after]);
+                for _ in 0..before + after {
+                    written = written.ue(&[2]).fields(&[(1, 0)]);
+                }
+                (written, before + after)
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reference_sets_are_stepped_over(sets in prop::collection::vec(reference_set(), 0..12)) {
+            let mut written = Written::default().ue(&[u32::try_from(sets.len()).unwrap()]);
+            let mut previous = None;
+            for set in &sets {
+                let pictures;
+                (written, pictures) = write_set(written, previous, set);
+                previous = Some(pictures);
+            }
+            let bytes = written.fields(&[(32, 0xfeed_beef)]).bytes();
+            let mut bits = Bits::plain(&bytes);
+            prop_assert!(skip_reference_sets(&mut bits).is_some());
+            prop_assert_eq!(bits.bits(32), Some(0xfeed_beef));
+        }
     }
 
     #[test]

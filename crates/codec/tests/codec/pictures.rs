@@ -160,6 +160,9 @@ fn a_payload_that_begins_within_a_unit_is_not_split_there() {
         picture(Codec::H264, &head).insert_at,
         3 + BEHIND_H264_DELIMITER
     );
+    let slice = &excerpt!("h264.1")[BEHIND_H264_DELIMITER..];
+    let head = [&[0x55, 0x66, 0x77], slice].concat();
+    assert_eq!(picture(Codec::H264, &head).insert_at, 3);
     let head = [&[0x55, 0, 0], excerpt!("mpeg2.1")].concat();
     assert_eq!(picture(Codec::Mpeg2Video, &head).insert_at, 3);
 }
