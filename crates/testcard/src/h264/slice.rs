@@ -6,7 +6,7 @@ use super::{Change, FRAME_NUM_MODULO, Format, MACROBLOCK};
 use crate::bits::BitWriter;
 use crate::picture::{Picture, Plane};
 
-/// slice_data of a keyframe, `nth` of the stream.
+/// slice_layer_without_partitioning_rbsp of a keyframe, `nth` of the stream.
 pub(super) fn intra(format: Format, nth: u64, picture: &Picture) -> Vec<u8> {
     let mut w = BitWriter::new();
     header(&mut w, SliceType::Intra, 0, |w| {
@@ -34,7 +34,7 @@ pub(super) fn intra(format: Format, nth: u64, picture: &Picture) -> Vec<u8> {
     stop(w)
 }
 
-/// slice_data of the picture that comes `since_keyframe` pictures after the last keyframe.
+/// slice_layer_without_partitioning_rbsp of the picture that comes `since_keyframe` pictures after the last keyframe.
 pub(super) fn inter(
     format: Format,
     since_keyframe: u64,
