@@ -1,2 +1,74 @@
-//! lookback
-fn main() {}
+//! Instant replay for OBS: the last minutes of live video in RAM, watched again at once.
+//!
+//! The program around the recorder of `lookback-replay`: [`settings`] and command line ([`cli`]),
+//! [`source`]s that bytes come from, [`http`] and the [`sink`] that they go to. All that knows tokio,
+//! files, sockets and the time of day is here.
+
+mod cli;
+mod clock;
+#[cfg(unix)]
+mod fifo;
+mod http;
+mod log;
+mod play;
+mod serve;
+mod settings;
+mod signals;
+mod sink;
+mod source;
+mod status;
+mod time;
+mod transport;
+mod usage;
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use cli::{Asked, Command};
+use settings::{Options, Settings};
+use source::{Address, Input};
+use usage::Usage;
+
+/// The exit code of a mistake that the user can put right.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match cli::read(env::args_os()) {
+        Ok(Asked::Text(text)) => {
+            // A reader that has seen enough, such as `head`, is no error.
+            let _ = text.print();
+            Ok(())
+        }
+        Ok(Asked::Run(Command::Status(options))) => return status::run(&options),
+        Ok(Asked::Run(Command::Serve(options))) => serve(options, settings::default_inputs),
+        Ok(Asked::Run(Command::Demo(options))) => {
+            serve(options, || Ok(vec![Input::main(Address::Demo)]))
+        }
+        Err(usage) => Err(usage),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(usage) => {
+            // Where there is no standard error, the exit code has to do.
+            let _ = writeln!(io::stderr(), "lookback: {usage}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn serve(
+    options: Options,
+    inputs: impl FnOnce() -> Result<Vec<Input>, Usage>,
+) -> Result<(), Usage> {
+    log::start(options.log.clone());
+    let settings = Settings::new(options, inputs)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Usage::new(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(serve::run(settings));
+    // Threads that wait in a read or a write are not waited for.
+    runtime.shutdown_background();
+    result
+}

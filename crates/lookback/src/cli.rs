@@ -1,0 +1,195 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::settings::{Options, with_file};
+use crate::usage::Usage;
+
+/// Instant replay for OBS: the last minutes of live video in RAM, watched again at once.
+///
+/// Without a command it records and serves. Each option is also a key of the settings file.
+#[derive(Debug, Parser)]
+#[command(name = "lookback", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Options,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Record and serve (the same as no command).
+    Serve(Options),
+    /// Record and serve a built-in test picture with sound: needs neither OBS nor ffmpeg.
+    Demo(Options),
+    /// Show what a running lookback is doing.
+    Status(StatusOptions),
+}
+
+/// How to ask a running server.
+#[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    /// The server to ask.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LOOKBACK_SERVER",
+        default_value = "http://127.0.0.1:1688"
+    )]
+    pub(crate) server: String,
+    /// File with the server's token, if it asks for one.
+    #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Print the answer as it came, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What the command line comes to.
+pub(crate) enum Asked {
+    /// Something to run.
+    Run(Command),
+    /// Help, or the version, as clap prints it.
+    Text(clap::Error),
+}
+
+/// Reads the command line, the environment, and the settings file if one is named.
+pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Usage> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut cli = match parse(Cli::command(), &arguments) {
+        Ok(cli) => cli,
+        Err(error) if is_text(&error) => return Ok(Asked::Text(error)),
+        Err(error) => return Err(Usage::new(on_one_line(&error))),
+    };
+    if let Some(path) = cli.config() {
+        let text = read_file(path)?;
+        let command = with_file(Cli::command(), path, &text)?;
+        cli = parse(command, &arguments).map_err(|error| Usage::new(on_one_line(&error)))?;
+    }
+    Ok(Asked::Run(cli.command.unwrap_or(Command::Serve(cli.serve))))
+}
+
+fn parse(command: clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+impl Cli {
+    fn config(&self) -> Option<&Path> {
+        match &self.command {
+            None => self.serve.config.as_deref(),
+            Some(Command::Serve(options) | Command::Demo(options)) => options.config.as_deref(),
+            Some(Command::Status(_)) => None,
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, Usage> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Usage::new(format!(
+            "--config {} cannot be read: {error}",
+            path.display()
+        ))
+    })
+}
+
+fn is_text(error: &clap::Error) -> bool {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    matches!(
+        error.kind(),
+        DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion
+    )
+}
+
+/// What clap has to say, without the usage lines that follow it.
+pub(crate) fn on_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let told = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told: Vec<&str> = told
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .collect();
+    let told = told.join("; ");
+    told.strip_prefix("error: ").unwrap_or(&told).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(arguments: &[&str]) -> Result<Asked, String> {
+        let arguments = [&["lookback"], arguments].concat();
+        read(arguments.into_iter().map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    fn command(arguments: &[&str]) -> Command {
+        match ask(arguments) {
+            Ok(Asked::Run(command)) => command,
+            Ok(Asked::Text(text)) => panic!("{text}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default_with_or_without_options() {
+        assert!(matches!(command(&[]), Command::Serve(_)));
+        assert!(matches!(command(&["serve"]), Command::Serve(_)));
+        assert!(matches!(
+            command(&["demo", "--memory", "64MiB"]),
+            Command::Demo(_)
+        ));
+        let Command::Serve(options) = command(&["--input", "a=x.ts", "--input=-"]) else {
+            panic!("not serve")
+        };
+        assert_eq!(options.input.len(), 2);
+    }
+
+    #[test]
+    fn mistakes_are_one_line() {
+        for (arguments, word) in [
+            (&["--memory", "lots"][..], "200MB"),
+            (&["--memroy", "1GiB"], "--memory"),
+            (&["sevre"], "serve"),
+            (&["--input", "srt://0.0.0.0:9"], "SRT"),
+            (&["--config", "/nowhere/lookback.toml"], "/nowhere"),
+            (&["--memory"], "value"),
+        ] {
+            let error = ask(arguments).err().expect("a mistake");
+            assert!(error.contains(word), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_texts() {
+        for arguments in [["--help"], ["--version"], ["-V"]] {
+            assert!(matches!(ask(&arguments), Ok(Asked::Text(_))));
+        }
+    }
+
+    #[test]
+    fn settings_file_serves_every_command() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lookback.toml");
+        std::fs::write(&path, "keep = \"10min\"").expect("a file");
+        let path = path.to_str().expect("a plain path");
+        for arguments in [&["--config", path][..], &["demo", "--config", path]] {
+            let (Command::Serve(options) | Command::Demo(options)) = command(arguments) else {
+                panic!("not a server")
+            };
+            assert_eq!(
+                options.keep.map(|keep| keep.to_string()).as_deref(),
+                Some("10min")
+            );
+        }
+    }
+}

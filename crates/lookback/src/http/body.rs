@@ -1,0 +1,113 @@
+//! Bodies of video: a clip, and the live edge.
+
+use std::io;
+use std::mem;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use lookback_replay::{Clip, Followed, Follower, Gone};
+
+use crate::transport::Transport;
+
+/// A part of a clip. Its frames are views of the log, so nothing is copied on the way to the socket,
+/// and a reader that is slow holds only its place.
+pub(super) struct ClipBody {
+    clip: Arc<Clip>,
+    left: Range<u64>,
+}
+
+/// What hyper is given at a time. Large enough for few calls into the system, small enough that a
+/// client that has gone has cost little.
+const FRAME_MAX: usize = 256 << 10;
+
+impl ClipBody {
+    pub(super) fn new(clip: Arc<Clip>, part: Range<u64>) -> Self {
+        Self { clip, left: part }
+    }
+}
+
+impl Body for ClipBody {
+    type Data = Bytes;
+    type Error = Gone;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
+        let left = self.left.end - self.left.start;
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        let max = usize::try_from(left).unwrap_or(FRAME_MAX).min(FRAME_MAX);
+        Poll::Ready(Some(self.clip.read(self.left.start, max).map(|bytes| {
+            self.left.start += bytes.len() as u64;
+            Frame::data(bytes)
+        })))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Exact, so that the answer has a length.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left.end - self.left.start)
+    }
+}
+
+/// What a channel records, as it comes, without end.
+pub(super) struct LiveBody {
+    follower: Follower,
+    transport: Option<Transport>,
+    buffer: Vec<u8>,
+}
+
+/// What is ready is sent in pieces of about this size.
+const LIVE_FRAME: usize = 64 << 10;
+
+impl LiveBody {
+    pub(super) fn new(follower: Follower) -> Self {
+        Self {
+            follower,
+            transport: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, followed: Followed) {
+        match (followed, &mut self.transport) {
+            (Followed::Program(program), Some(transport)) => {
+                transport.set_program(program.config())
+            }
+            (Followed::Program(program), None) => self.transport = Some(Transport::new(&program)),
+            (Followed::Unit(unit), Some(transport)) => transport.write(&unit, &mut self.buffer),
+            // The timeline goes on over a jump, and so do the counters: nothing needs to be said.
+            (Followed::Jumped, _) => {}
+            (Followed::Unit(_), None) => unreachable!("a follower begins with the program"),
+        }
+    }
+}
+
+impl Body for LiveBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        while self.buffer.len() < LIVE_FRAME {
+            match self.follower.poll_next(cx) {
+                Poll::Ready(followed) => self.take(followed),
+                Poll::Pending if self.buffer.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        let bytes = Bytes::from(mem::take(&mut self.buffer));
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,101 @@
+//! What players, browsers and tools see: media, the JSON API, health and metrics.
+//!
+//! Every request passes the [`guard`] first. Handlers answer with a response or with a [`problem`].
+
+mod api;
+mod body;
+mod guard;
+mod media;
+mod metrics;
+mod problem;
+mod range;
+mod selection;
+mod server;
+mod socket;
+mod status;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use lookback_replay::Recorder;
+
+pub(crate) use self::guard::Guard;
+use self::problem::Problem;
+pub(crate) use self::server::{Connections, serve};
+pub(crate) use self::status::{ChannelStatus, Status};
+pub(crate) use self::token::Token;
+use crate::play::Player;
+
+/// What the handlers work with.
+pub(crate) struct App {
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) player: Player,
+    /// Where the player plays to, for answers.
+    pub(crate) play_to: String,
+    pub(crate) connections: Arc<Connections>,
+}
+
+/// Bodies of requests are a few fields of JSON.
+const BODY_MAX: usize = 64 << 10;
+
+/// All routes, behind the guard.
+pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/video", get(media::video))
+        // HEAD would play as well: it is no question here.
+        .route("/play", get(media::play).head(method_not_allowed))
+        .route("/clips/{file}", get(media::clip))
+        .route("/live/{file}", get(media::live))
+        .route("/healthz", get(api::health))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/channels", get(api::channels))
+        .route("/api/v1/channels/{channel}/{command}", post(api::control))
+        .route("/api/v1/clips", post(api::make_clip))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn(closed_to_other_sites))
+        .layer(middleware::from_fn_with_state(
+            Arc::new(guard),
+            guard::layer,
+        ))
+        .with_state(app)
+}
+
+async fn page() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+        include_str!("page.html"),
+    )
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    let detail = format!("there is nothing at {}; / says what there is", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+/// What a page of another site has loaded all the same, it may not look into.
+async fn closed_to_other_sites(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let policy = HeaderValue::from_static("same-origin");
+    headers.insert("cross-origin-resource-policy", policy);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}

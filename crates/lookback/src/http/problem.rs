@@ -1,0 +1,214 @@
+//! Errors as answers: `application/problem+json` (RFC 9457) with a stable `code`.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use lookback_replay::{ClipError, Gone};
+use serde_json::{Value, json};
+
+use crate::time::rfc3339;
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    /// More members of the answer.
+    members: Vec<(&'static str, Value)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            members: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
+    }
+
+    pub(super) fn unknown_channel(name: &str) -> Self {
+        let detail = format!("there is no channel {name}; /api/v1/channels lists them");
+        Self::new(StatusCode::NOT_FOUND, "unknown_channel", detail)
+    }
+
+    pub(super) fn unknown_clip() -> Self {
+        let detail = "there is no such clip: it has expired, or it never was";
+        Self::new(StatusCode::NOT_FOUND, "unknown_clip", detail)
+    }
+
+    /// A range that begins behind the end of what is `len` bytes long.
+    pub(super) fn unsatisfiable(len: u64) -> Self {
+        let detail = format!("the range lies behind the end: there are {len} bytes");
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range_not_satisfiable",
+            detail,
+        )
+        .with(header::CONTENT_RANGE, format!("bytes */{len}"))
+    }
+
+    pub(super) fn with(mut self, name: HeaderName, value: String) -> Self {
+        let value = HeaderValue::try_from(value).expect("headers of problems are plain text");
+        self.headers.push((name, value));
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    #[cfg(test)]
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl From<ClipError> for Problem {
+    fn from(error: ClipError) -> Self {
+        match &error {
+            ClipError::Empty { problem } => {
+                let empty = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "nothing_recorded",
+                    error.to_string(),
+                );
+                let mut empty = empty.with(header::RETRY_AFTER, "1".to_owned());
+                let input = problem
+                    .as_ref()
+                    .map(|problem| ("input", json!(problem.code)));
+                empty.members.extend(input);
+                empty
+            }
+            ClipError::EmptySpan => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "empty_span",
+                error.to_string(),
+            ),
+            ClipError::OutsideWindow { start, end } => {
+                let (start, end) = (rfc3339(*start), rfc3339(*end));
+                let detail = format!("{error}, which reaches from {start} to {end}");
+                let mut outside =
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, "outside_window", detail);
+                outside
+                    .members
+                    .push(("window", json!({"start": start, "end": end})));
+                outside
+            }
+        }
+    }
+}
+
+impl From<Gone> for Problem {
+    fn from(gone: Gone) -> Self {
+        Self::new(StatusCode::GONE, "clip_dropped", gone.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let mut body = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        for (name, value) in self.members {
+            body[name] = value;
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.headers);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use lookback_replay::Wall;
+
+    use super::*;
+
+    async fn answer(problem: Problem) -> (StatusCode, Value, Response) {
+        let (parts, body) = problem.into_response().into_parts();
+        let bytes = body.collect().await.expect("a whole body").to_bytes();
+        let status = parts.status;
+        let response = Response::from_parts(parts, axum::body::Body::empty());
+        (
+            status,
+            serde_json::from_slice(&bytes).expect("JSON"),
+            response,
+        )
+    }
+
+    #[tokio::test]
+    async fn nothing_recorded_says_what_came_instead() {
+        let problem = lookback_replay::Problem {
+            code: "not_mpegts",
+            count: 1,
+            hint: "choose mpegts".into(),
+        };
+        let (status, body, response) = answer(
+            ClipError::Empty {
+                problem: Some(problem),
+            }
+            .into(),
+        )
+        .await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(body["code"], "nothing_recorded");
+        assert_eq!(body["input"], "not_mpegts");
+        assert!(
+            body["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("choose mpegts"))
+        );
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+    }
+
+    #[tokio::test]
+    async fn outside_the_window_names_it() {
+        let error = ClipError::OutsideWindow {
+            start: Wall(0),
+            end: Wall(1_000_000),
+        };
+        let (status, body, _) = answer(error.into()).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(body["window"]["start"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(body["window"]["end"], "1970-01-01T00:00:01.000Z");
+    }
+
+    #[tokio::test]
+    async fn every_problem_has_status_and_code() {
+        for (problem, expected, code) in [
+            (Problem::from(ClipError::EmptySpan), 422, "empty_span"),
+            (Problem::from(Gone), 410, "clip_dropped"),
+            (Problem::unknown_channel("x"), 404, "unknown_channel"),
+            (Problem::unknown_clip(), 404, "unknown_clip"),
+            (Problem::bad_request("x"), 400, "bad_request"),
+            (Problem::unsatisfiable(7), 416, "range_not_satisfiable"),
+        ] {
+            let (status, body, _) = answer(problem).await;
+            assert_eq!(status.as_u16(), expected);
+            assert_eq!(body["status"], expected);
+            assert_eq!(body["code"], code);
+        }
+    }
+}

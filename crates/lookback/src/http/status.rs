@@ -1,0 +1,177 @@
+//! The words of `GET /api/v1/status`: written by the server, read by `lookback status`.
+
+use lookback_codec::{AudioFormat, VideoFormat};
+use lookback_replay::RecordingState;
+use serde::{Deserialize, Serialize};
+
+use crate::play::Progress;
+use crate::time::rfc3339;
+
+/// Everything at one moment.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Status {
+    pub(crate) version: String,
+    pub(crate) memory: Memory,
+    pub(crate) channels: Vec<ChannelStatus>,
+    pub(crate) decks: Vec<Deck>,
+}
+
+/// The budget.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Memory {
+    pub(crate) limit_bytes: usize,
+    pub(crate) used_bytes: usize,
+    pub(crate) held_bytes: usize,
+    pub(crate) index_bytes: usize,
+}
+
+/// One channel.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ChannelStatus {
+    pub(crate) name: String,
+    pub(crate) state: String,
+    pub(crate) source: Option<String>,
+    pub(crate) runs: usize,
+    pub(crate) received_bytes: u64,
+    pub(crate) discarded_bytes: u64,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) window: Option<Window>,
+    pub(crate) video: Option<Video>,
+    pub(crate) audio: Vec<Audio>,
+}
+
+/// Something that happened to a channel.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Problem {
+    pub(crate) code: String,
+    pub(crate) count: u64,
+    pub(crate) hint: String,
+}
+
+/// How far back a channel reaches.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Window {
+    pub(crate) start: String,
+    pub(crate) end: String,
+    pub(crate) duration_s: f64,
+    pub(crate) bytes: u64,
+}
+
+/// The pictures.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Video {
+    pub(crate) codec: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) fps: Option<f64>,
+}
+
+/// A track of sound.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Audio {
+    pub(crate) codec: String,
+    pub(crate) channels: u8,
+    pub(crate) sample_rate: u32,
+}
+
+/// A player.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Deck {
+    pub(crate) name: String,
+    pub(crate) state: String,
+    pub(crate) position_s: f64,
+    pub(crate) duration_s: f64,
+    pub(crate) speed: f64,
+}
+
+impl From<lookback_replay::Memory> for Memory {
+    fn from(memory: lookback_replay::Memory) -> Self {
+        Self {
+            limit_bytes: memory.limit_bytes,
+            used_bytes: memory.used_bytes,
+            held_bytes: memory.held_bytes,
+            index_bytes: memory.index_bytes,
+        }
+    }
+}
+
+impl From<lookback_replay::ChannelStatus> for ChannelStatus {
+    fn from(status: lookback_replay::ChannelStatus) -> Self {
+        Self {
+            name: status.name,
+            state: word(status.state).to_owned(),
+            source: status.source,
+            runs: status.runs,
+            received_bytes: status.received_bytes,
+            discarded_bytes: status.discarded_bytes,
+            problems: status.problems.into_iter().map(Problem::from).collect(),
+            window: status.window.map(Window::from),
+            video: status.video.map(Video::from),
+            audio: status.audio.into_iter().map(Audio::from).collect(),
+        }
+    }
+}
+
+fn word(state: RecordingState) -> &'static str {
+    match state {
+        RecordingState::Waiting => "waiting",
+        RecordingState::Recording => "recording",
+        RecordingState::Silent => "silent",
+        RecordingState::Paused => "paused",
+    }
+}
+
+impl From<lookback_replay::Problem> for Problem {
+    fn from(problem: lookback_replay::Problem) -> Self {
+        Self {
+            code: problem.code.to_owned(),
+            count: problem.count,
+            hint: problem.hint,
+        }
+    }
+}
+
+impl From<lookback_replay::Window> for Window {
+    fn from(window: lookback_replay::Window) -> Self {
+        Self {
+            start: rfc3339(window.start),
+            end: rfc3339(window.end),
+            duration_s: window.duration.as_secs_f64(),
+            bytes: window.bytes,
+        }
+    }
+}
+
+impl From<VideoFormat> for Video {
+    fn from(format: VideoFormat) -> Self {
+        let rate = |(count, seconds): (u32, u32)| f64::from(count) / f64::from(seconds);
+        Self {
+            codec: format.codec_string,
+            width: format.width,
+            height: format.height,
+            fps: format.frame_rate.map(rate),
+        }
+    }
+}
+
+impl From<AudioFormat> for Audio {
+    fn from(format: AudioFormat) -> Self {
+        Self {
+            codec: format.codec_string,
+            channels: format.channels,
+            sample_rate: format.sample_rate,
+        }
+    }
+}
+
+impl From<Progress> for Deck {
+    fn from(progress: Progress) -> Self {
+        Self {
+            name: "main".to_owned(),
+            state: if progress.playing { "playing" } else { "idle" }.to_owned(),
+            position_s: progress.position.as_secs_f64(),
+            duration_s: progress.duration.as_secs_f64(),
+            speed: 1.0,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `lookback serve` and `lookback demo`: start, run, stop.
+//!
+//! Everything that can be in the way is taken before the first line is printed: ports, pipes, files.
+//! From then on nothing but a signal ends the program.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lookback_replay::{Limits, Recorder};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use crate::clock;
+use crate::http::{self, App, Connections, Guard};
+use crate::play::Player;
+use crate::settings::Settings;
+use crate::signals;
+use crate::sink::Sink;
+use crate::source::{Input, Source};
+use crate::usage::Usage;
+
+/// Records and serves until it is told to stop.
+pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
+    let stop = signals::stop().map_err(|error| Usage::new(format!("no signals here: {error}")))?;
+    let listener = listen(settings.listen).await?;
+    let address = listener
+        .local_addr()
+        .expect("a bound socket has an address");
+    let memory = usize::try_from(settings.memory.0).unwrap_or(usize::MAX);
+    let recorder = Recorder::new(Limits {
+        memory,
+        keep: settings.keep,
+    });
+    let sources = bind(&settings.inputs, &recorder)?;
+    let (player, playing) = Player::new(Sink::bind(&settings.play_to)?);
+    greet(address, &settings);
+
+    let mut tasks = JoinSet::new();
+    for (input, source) in sources {
+        let channel = recorder.add_channel(input.channel.as_str());
+        tasks.spawn(source.run(input.address.to_string(), channel));
+    }
+    tasks.spawn(playing);
+    tasks.spawn(expire_clips(Arc::clone(&recorder)));
+    let connections = Arc::new(Connections::default());
+    let guard = Guard::new(
+        settings.hosts.clone(),
+        address.ip().is_loopback(),
+        settings.token.clone(),
+    );
+    let app = App {
+        recorder,
+        player,
+        play_to: settings.play_to.to_string(),
+        connections: Arc::clone(&connections),
+    };
+    let router = http::router(Arc::new(app), guard);
+    tasks.spawn(http::serve(listener, router, connections));
+    stop.await;
+    info!("stopping");
+    // Waits for each to be dropped, and with it the FIFOs that were made.
+    tasks.shutdown().await;
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Usage> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => Usage::new(format!(
+                "{address} is in use (is lookback running already?): stop that program, or listen \
+             elsewhere with --listen HOST:PORT"
+            )),
+            _ => Usage::new(format!("--listen {address}: {error}")),
+        })
+}
+
+/// Takes what the sources need, and adds their channels in the order in which they are named. A source
+/// that nobody asked for may be in use by somebody else.
+fn bind<'a>(
+    inputs: &'a [Input],
+    recorder: &Arc<Recorder>,
+) -> Result<Vec<(&'a Input, Source)>, Usage> {
+    let mut bound = Vec::new();
+    for input in inputs {
+        let channel = recorder.add_channel(input.channel.as_str());
+        match Source::bind(&input.address) {
+            Ok(source) => bound.push((input, source)),
+            Err(error) if input.optional => {
+                warn!("{error}");
+                channel.report("source_in_use", error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bound)
+}
+
+/// How long a clip that nobody reads is kept: a player that was paused comes back to it.
+const CLIP_UNUSED_MAX: Duration = Duration::from_secs(30 * 60);
+const EXPIRE_EVERY: Duration = Duration::from_secs(30);
+
+async fn expire_clips(recorder: Arc<Recorder>) {
+    let mut ticks = interval(EXPIRE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        recorder.expire_clips(clock::now(), CLIP_UNUSED_MAX);
+    }
+}
+
+/// The first line is for programs that wait for it; the rest tells people what to do next.
+fn greet(address: SocketAddr, settings: &Settings) {
+    let mut output = io::stdout().lock();
+    let told = writeln!(output, "listening on http://{address}").and_then(|()| output.flush());
+    if let Err(error) = told {
+        error!("cannot write to standard output: {error}");
+    }
+    for input in &settings.inputs {
+        info!("{}: takes MPEG-TS from {}", input.channel, input.address);
+    }
+    info!("watch it: mpv http://{address}/video");
+    info!("play it into {}: http://{address}/play", settings.play_to);
+}

@@ -1,0 +1,57 @@
+//! Names of channels.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The name of a channel: short, and the same in a URL, a file name and a shell.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ChannelName(String);
+
+impl ChannelName {
+    /// What the only channel is called when nobody says otherwise.
+    pub(crate) fn main() -> Self {
+        Self("main".to_owned())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ChannelName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if (1..=LEN_MAX).contains(&text.len()) && text.chars().all(plain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "a channel's name is 1 to {LEN_MAX} letters, digits, - or _"
+            ))
+        }
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+const LEN_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_only() {
+        for name in ["main", "cam-2", "Angle_B", "x"] {
+            assert_eq!(name.parse(), Ok(ChannelName(name.to_owned())));
+        }
+        for name in ["", "a b", "ä", "../x", "a/b", "a.ts", &"x".repeat(33)] {
+            assert!(name.parse::<ChannelName>().is_err(), "{name}");
+        }
+    }
+}

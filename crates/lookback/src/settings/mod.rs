@@ -1,0 +1,286 @@
+//! The settings: one definition for each, in [`Options`].
+//!
+//! A field of [`Options`] is at once the flag (`--play-to`), the environment variable
+//! (`LOOKBACK_PLAY_TO`), the key in the TOML file (`play-to`), the help text and the default. The
+//! file's values take the place of the defaults before the command line is read ([`file`]), so the
+//! order of precedence is clap's own: flag, environment, file, default. [`Settings`] is what comes
+//! out once everything has been checked against the others and against the machine.
+
+mod channel_name;
+mod endpoint;
+mod file;
+mod period;
+mod quantity;
+mod size;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+use tracing_subscriber::filter::Targets;
+
+pub(crate) use self::channel_name::ChannelName;
+pub(crate) use self::endpoint::Endpoint;
+pub(crate) use self::file::with_file;
+pub(crate) use self::period::Period;
+pub(crate) use self::size::Size;
+use crate::http::Token;
+use crate::sink;
+use crate::source::{self, Input};
+use crate::usage::Usage;
+
+/// Settings as they are written; see the module's documentation.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Where the video of a channel comes from; repeat it for more [default: this system's pipe for
+    /// OBS, and tcp://127.0.0.1:1689, both on channel main].
+    ///
+    /// A FIFO's path (made if missing), a file's path (read once), \\.\pipe\NAME on Windows, "-" for
+    /// standard input, tcp://HOST:PORT (listens), or udp://HOST:PORT (listens).
+    #[arg(long, value_name = "[CHANNEL=]SOURCE", env = "LOOKBACK_INPUT")]
+    pub(crate) input: Vec<Input>,
+
+    /// Where players, browsers and tools connect.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "LOOKBACK_LISTEN",
+        default_value = "127.0.0.1:1688"
+    )]
+    pub(crate) listen: Endpoint,
+
+    /// Memory for everything that is recorded.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "LOOKBACK_MEMORY",
+        default_value = "512MiB"
+    )]
+    pub(crate) memory: Size,
+
+    /// Longest look back of a channel [default: as much as the memory holds].
+    #[arg(long, value_name = "DURATION", env = "LOOKBACK_KEEP")]
+    pub(crate) keep: Option<Period>,
+
+    /// Where /play also writes: a FIFO's path (made if missing), or \\.\pipe\NAME on Windows
+    /// [default: this system's pipe for a media source].
+    #[arg(long, value_name = "SINK", env = "LOOKBACK_PLAY_TO")]
+    pub(crate) play_to: Option<sink::Address>,
+
+    /// File with the token that clients must show; required when --listen is not a loopback address.
+    #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Another name by which clients reach this server, such as the machine's or a proxy's; repeat
+    /// it for more.
+    #[arg(long, value_name = "NAME", env = "LOOKBACK_ALLOW_HOST")]
+    pub(crate) allow_host: Vec<String>,
+
+    /// How much is logged: error, warn, info, debug or trace, also for a part: hyper=debug.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "LOOKBACK_LOG",
+        default_value = "info"
+    )]
+    pub(crate) log: Targets,
+
+    /// Settings file (TOML); its keys are the names of these options.
+    #[arg(long, value_name = "FILE", env = "LOOKBACK_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What to run with: checked, and ready to be used.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) listen: SocketAddr,
+    /// Names in `Host` that mean this server, besides those of the loopback interface.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) memory: Size,
+    pub(crate) keep: Option<Duration>,
+    pub(crate) play_to: sink::Address,
+    pub(crate) token: Option<Token>,
+}
+
+impl Settings {
+    /// Checks what was asked for. `inputs` are the ones to use when none is named.
+    pub(crate) fn new(
+        options: Options,
+        inputs: impl FnOnce() -> Result<Vec<Input>, Usage>,
+    ) -> Result<Self, Usage> {
+        let listen = options.listen.resolve().map_err(|error| {
+            Usage::new(format!(
+                "--listen {}: no such address here ({error})",
+                options.listen
+            ))
+        })?;
+        let token = options.token_file.as_deref().map(read_token).transpose()?;
+        if !listen.ip().is_loopback() && token.is_none() {
+            return Err(Usage::new(format!(
+                "--listen {listen} lets other machines in: add --token-file FILE with a token that \
+                 they must show, or listen on 127.0.0.1:{}",
+                listen.port()
+            )));
+        }
+        check_memory(options.memory, installed_memory())?;
+        let mut hosts = options.allow_host;
+        hosts.push(options.listen.host().to_owned());
+        Ok(Self {
+            inputs: if options.input.is_empty() {
+                inputs()?
+            } else {
+                options.input
+            },
+            listen,
+            hosts,
+            memory: options.memory,
+            keep: options.keep.map(Duration::from),
+            play_to: options.play_to.map_or_else(sink::Address::by_default, Ok)?,
+            token,
+        })
+    }
+}
+
+/// Where video comes from when the user names nothing.
+pub(crate) fn default_inputs() -> Result<Vec<Input>, Usage> {
+    source::default_inputs()
+}
+
+/// A GOP of a high bit rate and what surrounds it must fit.
+const MEMORY_MIN: Size = Size::mebibytes(16);
+
+fn check_memory(wanted: Size, installed: Size) -> Result<(), Usage> {
+    if wanted < MEMORY_MIN {
+        return Err(Usage::new(format!(
+            "--memory {wanted} is too little to look back on: give it at least {MEMORY_MIN}"
+        )));
+    }
+    if wanted >= installed {
+        return Err(Usage::new(format!(
+            "--memory {wanted} is more than this machine has ({}MiB): take at most half of it, such \
+             as --memory {}MiB",
+            installed.0 >> 20,
+            installed.0 >> 21
+        )));
+    }
+    Ok(())
+}
+
+/// What this machine has, or the container that we run in. Where neither can be told, no bound.
+fn installed_memory() -> Size {
+    let what = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let Ok(system) = System::new_with_specifics(what) else {
+        return Size(u64::MAX);
+    };
+    let container = system
+        .cgroup_limits()
+        .map_or(0, |limits| limits.total_memory);
+    let known = [system.total_memory(), container]
+        .into_iter()
+        .filter(|bytes| *bytes > 0);
+    Size(known.min().unwrap_or(u64::MAX))
+}
+
+fn read_token(path: &Path) -> Result<Token, Usage> {
+    let shown = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Usage::new(format!("--token-file {shown} cannot be read: {error}")))?;
+    text.trim()
+        .parse()
+        .map_err(|error| Usage::new(format!("--token-file {shown}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, FromArgMatches, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn options(arguments: &[&str]) -> Options {
+        let arguments = [&["lookback"], arguments].concat();
+        Program::parse_from(arguments).options
+    }
+
+    fn settings(arguments: &[&str]) -> Result<Settings, String> {
+        Settings::new(options(arguments), || Ok(Vec::new())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn file_takes_the_place_of_defaults_and_the_command_line_that_of_the_file() {
+        let text = "memory = \"1GiB\"\nlisten = \"127.0.0.1:9000\"\ninput = [\"a=x.ts\", \"-\"]";
+        let command = || with_file(Program::command(), Path::new("l.toml"), text).expect("valid");
+        let parse = |arguments: &[&str]| {
+            let matches = command().try_get_matches_from(arguments).expect("valid");
+            Program::from_arg_matches(&matches).expect("valid").options
+        };
+        let from_file = parse(&["lookback"]);
+        assert_eq!(from_file.memory, Size::mebibytes(1024));
+        assert_eq!(from_file.input.len(), 2);
+        assert_eq!(from_file.listen.to_string(), "127.0.0.1:9000");
+        let with_flags = parse(&["lookback", "--memory", "2GiB", "--input", "y.ts"]);
+        assert_eq!(with_flags.memory, Size::mebibytes(2048));
+        assert_eq!(with_flags.input.len(), 1);
+        assert_eq!(with_flags.listen.to_string(), "127.0.0.1:9000");
+        assert_eq!(options(&[]).memory, Size::mebibytes(512));
+    }
+
+    #[test]
+    fn every_setting_has_its_environment_variable_and_help() {
+        for arg in Program::command().get_arguments() {
+            let flag = arg.get_long().expect("settings are long flags");
+            let variable = format!("LOOKBACK_{}", flag.to_uppercase().replace('-', "_"));
+            assert_eq!(
+                arg.get_env().and_then(|name| name.to_str()),
+                Some(variable.as_str())
+            );
+            assert!(arg.get_help().is_some(), "{flag}");
+            let names_default = arg
+                .get_help()
+                .is_some_and(|help| help.to_string().contains("default"));
+            let optional = ["input", "token-file", "allow-host", "config"].contains(&flag);
+            assert!(
+                optional || names_default || !arg.get_default_values().is_empty(),
+                "{flag}"
+            );
+        }
+    }
+
+    #[test]
+    fn memory_must_fit_the_machine() {
+        let installed = Size::mebibytes(8192);
+        assert_eq!(check_memory(Size::mebibytes(512), installed), Ok(()));
+        let error = check_memory(Size::mebibytes(16384), installed)
+            .expect_err("too much")
+            .to_string();
+        assert!(
+            error.contains("16GiB") && error.contains("8192MiB"),
+            "{error}"
+        );
+        assert!(check_memory(Size::mebibytes(15), installed).is_err());
+        assert!(installed_memory() > MEMORY_MIN && installed_memory() < Size(u64::MAX));
+    }
+
+    #[test]
+    fn a_wider_address_needs_a_token() {
+        let error = settings(&["--listen", "0.0.0.0:1688"]).expect_err("open to all");
+        assert!(error.contains("--token-file"), "{error}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("token");
+        fs::write(&file, "0123456789abcdef\n").expect("a file");
+        let file = file.to_str().expect("a plain path");
+        let open = settings(&["--listen", "0.0.0.0:1688", "--token-file", file]).expect("guarded");
+        assert!(open.token.is_some());
+        assert!(settings(&["--token-file", "/nowhere/token"]).is_err());
+        assert!(settings(&["--listen", "127.0.0.1:1688"]).is_ok_and(|it| it.token.is_none()));
+    }
+}

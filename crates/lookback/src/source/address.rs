@@ -1,0 +1,197 @@
+//! How sources are written: `[CHANNEL=]SOURCE`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::settings::{ChannelName, Endpoint};
+use crate::usage::Usage;
+
+/// A source and the channel that it feeds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Input {
+    pub(crate) channel: ChannelName,
+    pub(crate) address: Address,
+    /// Whether nobody asked for it: then it may be missing.
+    pub(crate) optional: bool,
+}
+
+/// Where bytes come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Address {
+    /// The built-in test picture.
+    Demo,
+    /// A path that the user gave: a file, or where the system has them a FIFO, made if missing.
+    Path(PathBuf),
+    /// A FIFO that must be one, or the name of a Windows pipe.
+    Pipe(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// Listens there.
+    Tcp(Endpoint),
+    /// Takes datagrams there.
+    Udp(Endpoint),
+}
+
+/// The pipe that OBS writes to on this system, and a port beside it, both on channel `main`.
+pub(crate) fn default_inputs() -> Result<Vec<Input>, Usage> {
+    let tcp = "127.0.0.1:1689".parse().expect("an address and a port");
+    let pipe = Input::main(Address::Pipe(default_pipe()?));
+    Ok(vec![
+        pipe,
+        Input {
+            optional: true,
+            ..Input::main(Address::Tcp(tcp))
+        },
+    ])
+}
+
+#[cfg(unix)]
+fn default_pipe() -> Result<PathBuf, Usage> {
+    Ok(crate::fifo::default_folder()?.join("obs.ts"))
+}
+
+#[cfg(windows)]
+fn default_pipe() -> Result<PathBuf, Usage> {
+    Ok(PathBuf::from(r"\\.\pipe\obs_piping_to_buffer"))
+}
+
+impl Input {
+    /// A source of channel `main`.
+    pub(crate) fn main(address: Address) -> Self {
+        Self {
+            channel: ChannelName::main(),
+            address,
+            optional: false,
+        }
+    }
+}
+
+impl FromStr for Input {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = text
+            .split_once('=')
+            .and_then(|(name, rest)| Some((name.parse().ok()?, rest)));
+        let (channel, address) = named.unwrap_or_else(|| (ChannelName::main(), text));
+        Ok(Self {
+            channel,
+            address: address.parse()?,
+            optional: false,
+        })
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return Self::with_scheme(&scheme.to_ascii_lowercase(), rest);
+        }
+        match text {
+            "" => {
+                Err("a source is a path, - or an address such as tcp://127.0.0.1:1689".to_owned())
+            }
+            "-" => Ok(Self::Stdin),
+            text => match windows_pipe(text) {
+                None => Ok(Self::Path(PathBuf::from(text))),
+                Some(name) if cfg!(windows) => Ok(Self::Pipe(PathBuf::from(name))),
+                Some(_) => Err("this system has no Windows pipes; give a FIFO's path".to_owned()),
+            },
+        }
+    }
+}
+
+impl Address {
+    fn with_scheme(scheme: &str, rest: &str) -> Result<Self, String> {
+        match scheme {
+            "tcp" => Ok(Self::Tcp(rest.parse()?)),
+            "udp" => Ok(Self::Udp(rest.parse()?)),
+            "srt" => Err("this build has no SRT; send MPEG-TS to tcp://HOST:PORT or udp://HOST:PORT, \
+                          or let ffmpeg receive it: ffmpeg -i 'srt://HOST:PORT?mode=listener' -c copy \
+                          -f mpegts tcp://127.0.0.1:1689"
+                .to_owned()),
+            _ => Err(format!("{scheme}:// is not known here; tcp:// and udp:// are")),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Demo => f.write_str("the test picture"),
+            Self::Path(path) | Self::Pipe(path) => path.display().fmt(f),
+            Self::Stdin => f.write_str("standard input"),
+            Self::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
+            Self::Udp(endpoint) => write!(f, "udp://{endpoint}"),
+        }
+    }
+}
+
+/// The name of a Windows pipe as the system wants it: OBS and ffmpeg also take forward slashes.
+pub(crate) fn windows_pipe(text: &str) -> Option<String> {
+    let turned = text.replace('/', "\\");
+    let name = turned.strip_prefix(r"\\.\pipe\")?;
+    (!name.is_empty()).then_some(turned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(text: &str) -> Input {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn each_kind_of_source() {
+        assert_eq!(input("-").address, Address::Stdin);
+        assert_eq!(input("x.ts").address, Address::Path("x.ts".into()));
+        assert_eq!(
+            input("tcp://0.0.0.0:1").address.to_string(),
+            "tcp://0.0.0.0:1"
+        );
+        assert_eq!(input("UDP://[::]:1").address.to_string(), "udp://[::]:1");
+    }
+
+    #[test]
+    fn a_channel_may_stand_before_it() {
+        assert_eq!(
+            input("cam2=tcp://127.0.0.1:9"),
+            Input {
+                channel: "cam2".parse().expect("a name"),
+                address: Address::Tcp("127.0.0.1:9".parse().expect("an endpoint")),
+                optional: false,
+            }
+        );
+        assert_eq!(input("/run/obs.ts").channel, ChannelName::main());
+        // What cannot be a channel's name is part of the path.
+        assert_eq!(input("./a=b.ts").address, Address::Path("./a=b.ts".into()));
+    }
+
+    #[test]
+    fn what_is_not_there_says_what_is() {
+        for (text, word) in [
+            ("srt://0.0.0.0:9000", "ffmpeg"),
+            ("rtmp://x/y", "tcp://"),
+            ("tcp://:1689", "0.0.0.0"),
+            ("tcp://127.0.0.1", "HOST:PORT"),
+            ("", "path"),
+            ("main=", "path"),
+        ] {
+            let error = text.parse::<Input>().expect_err(text);
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn windows_pipes_have_their_place() {
+        assert_eq!(windows_pipe("//./pipe/x").as_deref(), Some(r"\\.\pipe\x"));
+        assert_eq!(windows_pipe(r"\\.\pipe\x").as_deref(), Some(r"\\.\pipe\x"));
+        assert_eq!(windows_pipe(r"\\.\pipe\"), None);
+        assert_eq!(windows_pipe("pipe"), None);
+        assert_eq!(r"\\.\pipe\x".parse::<Address>().is_ok(), cfg!(windows));
+    }
+}
