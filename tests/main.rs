@@ -1,1 +1,20 @@
 //! End to end: the real program with real OBS, players and ffmpeg.
+//!
+//! `cargo xtask test` installs what they start. The names of the modules `obs` and `windows` stand
+//! in `.config/nextest.toml`.
+
+// Windows itself is tested from here as well, under Wine.
+#![cfg(unix)]
+
+mod support;
+
+mod demo;
+mod formats;
+mod http;
+mod memory;
+mod obs;
+mod players;
+mod sources;
+mod stop;
+mod windows;
+mod wrong_input;

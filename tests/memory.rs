@@ -1,0 +1,121 @@
+//! The budget holds, however long the recording goes on.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+
+use lookback_mpegts::{PACKET_LEN, Packet, Pid, Ticks, add_to_counter, shift_timestamps};
+
+use crate::support::card::{self, FPS, START};
+use crate::support::cut::Cut;
+use crate::support::server::Server;
+use crate::support::{ffmpeg, folder, free_port, text};
+
+const LIMIT: u64 = 16 << 20;
+
+/// One timeline that fills the budget a hundred times, in an encoding with little compression.
+#[test]
+fn a_ring_that_wraps_a_hundred_times() {
+    // A whole number of sound frames, too, so that one turn follows the other without a seam.
+    const SECONDS: u32 = 16;
+    const TURNS: u64 = 25;
+
+    let folder = folder();
+    let [card, fat] = ["card.ts", "fat.ts"].map(|name| folder.path().join(name));
+    card::write(&card, SECONDS);
+    // Full of noise, so that a turn is four times as large as the budget.
+    let arguments = "-vf noise=alls=20:allf=t -c:v mpeg2video -b:v 36M -minrate 36M -maxrate 36M \
+                     -bufsize 8M -g 15 -c:a copy";
+    ffmpeg::make(&[&card], arguments, &fat);
+    let mut turn = fs::read(&fat).expect("ffmpeg has written it");
+    assert!(
+        turn.len() as u64 * TURNS > LIMIT * 100,
+        "{} bytes",
+        turn.len()
+    );
+
+    let address = format!("127.0.0.1:{}", free_port());
+    let input = format!("tcp://{address}");
+    let arguments = ["--input", &input, "--memory", "16MiB"];
+    let server = Server::start(folder.path(), &arguments);
+    let mut source = TcpStream::connect(&address).expect("it listens");
+    for _ in 0..TURNS {
+        source.write_all(&turn).expect("it is read");
+        next_turn(&mut turn, Ticks(Ticks::SECOND.0 * i64::from(SECONDS)));
+    }
+    drop(source);
+    let total = turn.len() as u64 * TURNS;
+    let channel = server.wait_for("all of it is read", |channel| {
+        channel["received_bytes"] == total && channel["state"] == "waiting"
+    });
+    assert_eq!(
+        (&channel["runs"], &channel["discarded_bytes"]),
+        (&1.into(), &0.into()),
+        "{channel}"
+    );
+
+    let memory = server.status()["memory"].take();
+    assert_eq!(memory["limit_bytes"], LIMIT);
+    assert!(memory["used_bytes"].as_u64() <= Some(LIMIT), "{memory}");
+    // Half of the budget at least is used for what it is there for.
+    assert!(
+        channel["window"]["bytes"].as_u64() > Some(LIMIT / 2),
+        "{channel}"
+    );
+
+    let cut = folder.path().join("cut.ts");
+    fs::write(&cut, server.get("/video").bytes()).expect("the test's folder takes files");
+    let cut = Cut::judge_joined(&cut);
+    let turn_pictures = u64::from(SECONDS) * FPS;
+    for pair in cut.counters.windows(2) {
+        assert_eq!(
+            pair[1],
+            (pair[0] + 1) % turn_pictures,
+            "no picture is missing"
+        );
+    }
+    assert_eq!(cut.counters.len(), cut.units, "every picture decodes");
+    assert_eq!(cut.last(), turn_pictures - 1);
+
+    // The design's bound on what is resident: the limit and 3 %, and 16 MiB for the program.
+    let resident = server.peak_resident_bytes();
+    assert!(
+        resident <= LIMIT * 103 / 100 + (16 << 20),
+        "{resident} bytes"
+    );
+}
+
+/// `--keep` bounds the window where memory would hold more.
+#[test]
+fn keep_bounds_the_window() {
+    let folder = folder();
+    let input = folder.path().join("recording.ts");
+    fs::write(&input, card::bytes(60, START)).expect("the test's folder takes files");
+    let server = Server::start(folder.path(), &["--input", text(&input), "--keep", "20s"]);
+    let channel = server.wait_for("the file is read", |channel| {
+        channel["state"] == "waiting" && channel["runs"] == 1
+    });
+    let seconds = channel["window"]["duration_s"].as_f64().expect("a window");
+    // Whole GOPs leave, half a second each.
+    assert!((19.4..=20.6).contains(&seconds), "{seconds}");
+}
+
+/// Makes the recording go on where it ended: later, and with counters that follow.
+fn next_turn(turn: &mut [u8], by: Ticks) {
+    let (packets, rest) = turn.as_chunks_mut::<PACKET_LEN>();
+    assert!(rest.is_empty(), "whole packets");
+    let mut counts: BTreeMap<Pid, u8> = BTreeMap::new();
+    for packet in packets.iter() {
+        let packet = Packet::new(packet);
+        if packet.has_payload() {
+            let count = counts.entry(packet.pid()).or_default();
+            *count = (*count + 1) % 16;
+        }
+    }
+    for packet in packets {
+        let delta = counts.get(&Packet::new(packet).pid()).copied().unwrap_or(0);
+        add_to_counter(packet, delta);
+        shift_timestamps(packet, by);
+    }
+}

@@ -1,0 +1,134 @@
+//! The program under test.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::eventually;
+use super::http::{self, Request, Response};
+use super::process::Process;
+
+pub(crate) struct Server {
+    process: Process,
+    address: SocketAddr,
+}
+
+/// The program with these arguments, in a world that ends at `folder`.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lookback"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("HOME", folder);
+    command.env("XDG_RUNTIME_DIR", folder);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LOOKBACK_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+impl Server {
+    /// Starts the program on a port of its own choice.
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::spawn(
+            folder,
+            &mut command(folder, &[&["--listen", "127.0.0.1:0"], arguments].concat()),
+        )
+    }
+
+    /// Starts a command that runs the program and waits until it says where it listens.
+    pub(crate) fn spawn(folder: &Path, command: &mut Command) -> Self {
+        let mut process = Process::start("lookback", folder, command);
+        let address = eventually("lookback listens", || {
+            let output = process.output();
+            let Some((first, _)) = output.split_once('\n') else {
+                let ended = process.exit_status();
+                assert!(ended.is_none(), "lookback ended: {}", process.log());
+                return None;
+            };
+            let address = first.trim_end().strip_prefix("listening on http://");
+            let address = address.and_then(|address| address.parse().ok());
+            Some(address.unwrap_or_else(|| panic!("the first line tells the address: {first}")))
+        });
+        Self { process, address }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    pub(crate) fn send(&self, request: &Request) -> Response {
+        request.send(self.address)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.send(&http::get(path))
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        let response = self.get("/api/v1/status");
+        assert_eq!(response.status, 200);
+        response.json()
+    }
+
+    /// The default channel's status.
+    pub(crate) fn channel(&self) -> Value {
+        self.status()["channels"][0].take()
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.channel()["received_bytes"]
+            .as_u64()
+            .expect("a count of bytes")
+    }
+
+    /// Waits until the default channel's status is as wanted, and gives it.
+    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        eventually(format!("{what}; the log: {}", self.log()), || {
+            Some(self.channel()).filter(&wanted)
+        })
+    }
+
+    /// Waits until the default channel has received so much, and gives its status.
+    pub(crate) fn wait_for_bytes(&self, bytes: u64) -> Value {
+        self.wait_for(&format!("{bytes} bytes are received"), |channel| {
+            channel["received_bytes"].as_u64() >= Some(bytes)
+        })
+    }
+
+    /// Waits until the window is so long, and gives the status.
+    pub(crate) fn wait_for_window(&self, seconds: f64) -> Value {
+        self.wait_for(&format!("the window holds {seconds} s"), |channel| {
+            channel["window"]["duration_s"].as_f64() >= Some(seconds)
+        })
+    }
+
+    /// Makes a clip; the answer of `POST /api/v1/clips`.
+    pub(crate) fn clip(&self, selection: &Value) -> Value {
+        let response = self.send(&http::post("/api/v1/clips", selection));
+        assert_eq!(response.status, 201, "a clip of {selection}");
+        response.json()
+    }
+
+    /// The most memory it has ever had in use.
+    pub(crate) fn peak_resident_bytes(&self) -> u64 {
+        self.process.peak_resident_bytes()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+}
