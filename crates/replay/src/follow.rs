@@ -13,7 +13,7 @@ use crate::index::{Cursor, Entry};
 use crate::layout::Blocks;
 use crate::log::Log;
 use crate::run::{Program, Run};
-use crate::units::{Unit, payload};
+use crate::units::{Unit, insert_parameters, payload};
 
 /// Where the followed timeline begins.
 const TIMELINE_START: Ticks = Ticks(10 * 90_000);
@@ -182,7 +182,8 @@ impl Follower {
         let mut payload = payload(&mut Blocks::new(&self.channel), entry, track.pid)?;
         let is_first = entry.track() == joined.run.cut && entry.pts == joined.key_pts;
         if is_first && track.codec.is_video() && !entry.is(Entry::PARAMETERS) {
-            payload.splice(0..0, joined.run.parameters_at(entry.offset).cloned());
+            let sets = joined.run.parameters_at(entry.offset);
+            insert_parameters(&mut payload, track.codec, sets);
         }
         let (pts, dts) = (entry.pts + joined.shift, entry.dts() + joined.shift);
         let until = pts + track.nominal_frame();

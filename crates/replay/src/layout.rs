@@ -681,6 +681,7 @@ impl std::fmt::Debug for Layout {
 pub(crate) struct Blocks<'a> {
     channel: &'a Channel,
     current: Option<(u64, Arc<Block>)>,
+    viewed: Option<(u64, Bytes)>,
 }
 
 impl<'a> Blocks<'a> {
@@ -688,6 +689,7 @@ impl<'a> Blocks<'a> {
         Self {
             channel,
             current: None,
+            viewed: None,
         }
     }
 
@@ -721,12 +723,21 @@ impl<'a> Blocks<'a> {
 
     /// A view of bytes from `offset` on, up to `end`, within one slab.
     pub(crate) fn view(&mut self, offset: u64, end: u64, max: usize) -> Option<Bytes> {
-        let block = self.block(block_of(offset))?;
-        let bytes = block.slab.view();
         let from = (offset % SLAB_LEN as u64) as usize;
         let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX).min(max);
-        let to = bytes.len().min(from.saturating_add(wanted));
-        (from < to).then(|| bytes.slice(from..to))
+        let to = |bytes: &Bytes| bytes.len().min(from.saturating_add(wanted));
+        // A unit is taken out packet by packet: all are parts of one view.
+        if let Some((number, bytes)) = &self.viewed
+            && *number == block_of(offset)
+            && from < bytes.len()
+        {
+            return Some(bytes.slice(from..to(bytes)));
+        }
+        let number = block_of(offset);
+        let bytes = self.block(number)?.slab.view();
+        let part = (from < bytes.len()).then(|| bytes.slice(from..to(&bytes)));
+        self.viewed = Some((number, bytes));
+        part
     }
 
     /// A copy of a range, from as many slabs as it lies in.

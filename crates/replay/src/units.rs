@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lookback_codec::{Codec, Head, inspect};
 use lookback_mpegts::{PACKET_LEN, Packet, PesHeader, Pid, Ticks};
 
 use crate::clip::{Clip, Gone};
@@ -12,6 +13,9 @@ use crate::log::block_of;
 
 /// Longest PES header: 9 bytes and as many as one byte can count.
 const PES_HEADER_MAX: usize = 9 + 255;
+
+/// Bytes of a picture that are searched for its first slice.
+const HEAD_MAX: usize = 16 << 10;
 
 /// One access unit, as a multiplexer takes it.
 #[derive(Clone, Debug)]
@@ -85,7 +89,11 @@ impl Units {
                 let track = &part.run.tracks[entry.track()];
                 let mut payload = payload(&mut blocks, &entry, track.pid).ok_or(Gone)?;
                 if entry.offset == part.key.offset && !part.key.has_parameters {
-                    payload.splice(0..0, part.run.parameters_at(entry.offset).cloned());
+                    insert_parameters(
+                        &mut payload,
+                        track.codec,
+                        part.run.parameters_at(entry.offset),
+                    );
                 }
                 return Ok(Some(Unit {
                     stream: part.run.program().stream_of(entry.track()),
@@ -142,6 +150,28 @@ pub(crate) fn payload(blocks: &mut Blocks<'_>, entry: &Entry, pid: Pid) -> Optio
     }
     strip_header(&mut pieces);
     Some(pieces)
+}
+
+/// Puts parameter sets where they belong in a picture that lacks them.
+pub(crate) fn insert_parameters(payload: &mut Vec<Bytes>, codec: Codec, sets: Option<&Bytes>) {
+    let (Some(sets), Some(first)) = (sets, payload.first().cloned()) else {
+        return;
+    };
+    let mut head = Vec::new();
+    let mut found = Head::NeedMore;
+    for piece in payload.iter() {
+        head.extend_from_slice(piece);
+        found = inspect(codec, &head);
+        if found != Head::NeedMore || head.len() > HEAD_MAX {
+            break;
+        }
+    }
+    let at = match found {
+        // A delimiter is a few bytes: it lies in the first piece.
+        Head::Found(picture) => picture.insert_at.min(first.len()),
+        Head::NeedMore => 0,
+    };
+    payload.splice(0..1, [first.slice(..at), sets.clone(), first.slice(at..)]);
 }
 
 /// A PES packet that goes on with the unit of the one before it.

@@ -180,14 +180,22 @@ impl Demux {
     fn frame(&mut self, frame: Frame<'_>) {
         match frame {
             Frame::Packet { offset, bytes } => self.packet(offset, Packet::new(bytes)),
-            Frame::Skipped { offset, len } => {
-                self.batch.discarded += len;
-                self.fault(offset, FaultKind::Hole { len });
-                if !self.pids.is_empty() {
-                    self.batch.problems.push("damaged");
-                }
-            }
+            Frame::Skipped { offset, len } => self.hole(offset, len),
         }
+    }
+
+    /// Bytes that are no packets. No unit that they lie in can be walked through any more.
+    fn hole(&mut self, offset: u64, len: u64) {
+        self.batch.discarded += len;
+        self.fault(offset, FaultKind::Hole { len });
+        if !self.pids.is_empty() {
+            self.batch.problems.push("damaged");
+        }
+        let open = self
+            .assemblers
+            .iter_mut()
+            .filter_map(|assembler| assembler.open.as_mut());
+        open.for_each(|open| open.damaged = true);
     }
 
     fn packet(&mut self, offset: u64, packet: Packet<'_>) {
@@ -197,14 +205,7 @@ impl Demux {
         }
         if packet.transport_error() {
             // Nothing in it can be trusted, the PID included.
-            self.batch.discarded += PACKET_LEN as u64;
-            self.batch.problems.push("damaged");
-            self.fault(
-                offset,
-                FaultKind::Hole {
-                    len: PACKET_LEN as u64,
-                },
-            );
+            self.hole(offset, PACKET_LEN as u64);
             return;
         }
         let Some(slot) = self.slot(pid) else { return };
