@@ -43,7 +43,7 @@ pub(crate) fn check(scope: Scope) -> Result {
     // commit that passed has to pass again.
     steps.run("licences, bans, sources", || {
         ensure_cargo_command("deny", DENY)?;
-        run(cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]))
+        run(cargo().args(["deny", "check", "licenses", "bans", "sources"]))
     })?;
 
     let mut nextest = cargo();
