@@ -99,7 +99,10 @@ fn processor_nanoseconds(process: &str) -> Result<u64> {
         let Ok(text) = fs::read_to_string(&path) else {
             continue;
         };
-        let ran = text.split(' ').next().and_then(|ran| ran.parse::<u64>().ok());
+        let ran = text
+            .split(' ')
+            .next()
+            .and_then(|ran| ran.parse::<u64>().ok());
         sum += ran.ok_or_else(|| Failure::check(format!("{path:?} says {text:?}")))?;
     }
     Ok(sum)

@@ -86,7 +86,14 @@ impl Row {
             Some(false) => "no",
             None => "",
         };
-        let Self { what, lookback, other, ratio, target, .. } = self;
+        let Self {
+            what,
+            lookback,
+            other,
+            ratio,
+            target,
+            ..
+        } = self;
         [what, lookback, other, ratio, target, met]
     }
 }
@@ -133,10 +140,24 @@ pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {
 
 /// The rows as a table that reads well as text and is one in Markdown.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let head = ["what", "lookback", "compared with", "ratio (least to most)", "target", "met"];
-    let lines: Vec<[&str; 6]> = [head].into_iter().chain(rows.iter().map(Row::cells)).collect();
+    let head = [
+        "what",
+        "lookback",
+        "compared with",
+        "ratio (least to most)",
+        "target",
+        "met",
+    ];
+    let lines: Vec<[&str; 6]> = [head]
+        .into_iter()
+        .chain(rows.iter().map(Row::cells))
+        .collect();
     let widths: [usize; 6] = std::array::from_fn(|column| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
     });
     let show = |cells: [&str; 6]| {
         let cells: Vec<String> = cells
@@ -172,11 +193,22 @@ mod tests {
             rounds.push(lookback, other);
         }
         let row = |target| Row::compared("it", Unit::SecondsPerGigabyte, &rounds, "bare", target);
-        let cells = ["it", "0.300 s/GB", "bare: 0.200 s/GB", "1.50 (1.10 to 1.50)"];
+        let cells = [
+            "it",
+            "0.300 s/GB",
+            "bare: 0.200 s/GB",
+            "1.50 (1.10 to 1.50)",
+        ];
         assert_eq!(row(None).cells()[..4], cells);
         assert_eq!(row(None).cells()[4..], ["", ""]);
-        assert_eq!(row(Some(Target::AtMost(1.25))).cells()[4..], ["at most 1.25", "no"]);
-        assert_eq!(row(Some(Target::AtLeast(1.25))).cells()[4..], ["at least 1.25", "yes"]);
+        assert_eq!(
+            row(Some(Target::AtMost(1.25))).cells()[4..],
+            ["at most 1.25", "no"]
+        );
+        assert_eq!(
+            row(Some(Target::AtLeast(1.25))).cells()[4..],
+            ["at least 1.25", "yes"]
+        );
     }
 
     #[test]
@@ -185,7 +217,10 @@ mod tests {
         let table = table(&rows);
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{table}");
+        assert!(
+            lines.iter().all(|line| line.len() == lines[0].len()),
+            "{table}"
+        );
         assert!(lines[2].ends_with("| under 50 ms | yes |"), "{table}");
     }
 }

@@ -1,12 +1,13 @@
 //! The servers: lookback, as it is released, and nginx.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::client::Client;
 use super::process::{Process, eventually};
+use super::stream::free_ports;
 use crate::step::{Failure, Result, run};
 use crate::workspace::{cargo, target};
 
@@ -100,11 +101,7 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     pub(crate) fn start(folder: &Path) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .map_err(|error| Failure::check(format!("no free port: {error}")))?
-            .port();
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let address = SocketAddr::from(([127, 0, 0, 1], free_ports(1)?[0]));
         let config = folder.join("nginx.conf");
         fs::write(&config, nginx_config(folder, address))
             .map_err(|error| Failure::check(format!("{}: {error}", config.display())))?;

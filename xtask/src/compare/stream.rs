@@ -1,9 +1,8 @@
 //! The bytes that all are measured on, and how they are sent.
 
-use std::fs;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -66,6 +65,8 @@ const SOUND: &str = "sine=frequency=440:sample_rate=48000";
 
 fn repeat(turn: &Path, path: &Path) -> Result {
     let mut ffmpeg = ffmpeg();
+    // At this rate the sound begins behind what ffmpeg looks at by itself.
+    ffmpeg.args(["-probesize", "50M"]);
     ffmpeg.args(["-stream_loop", &(TURNS - 1).to_string(), "-i"]);
     ffmpeg.arg(turn);
     ffmpeg.args(["-map", "0", "-c", "copy", "-f", "mpegts"]);
@@ -135,4 +136,19 @@ const TICKS_PER_SECOND: u64 = 120;
 
 fn refused(error: io::Error) -> Failure {
     Failure::check(format!("a reader has gone: {error}"))
+}
+
+/// Ports that nobody listens on. They are found together, so that no two are the same.
+pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let bind = |_| TcpListener::bind("127.0.0.1:0");
+    let listeners: io::Result<Vec<TcpListener>> = (0..count).map(bind).collect();
+    let ports = listeners.and_then(|listeners| {
+        let address = |listener: &TcpListener| listener.local_addr();
+        listeners
+            .iter()
+            .map(address)
+            .map(|found| found.map(|it| it.port()))
+            .collect()
+    });
+    ports.map_err(|error| Failure::check(format!("no free ports: {error}")))
 }
