@@ -91,13 +91,6 @@ impl Scanner {
         self.demux.run.as_ref()
     }
 
-    /// Track and start of the units that are not complete yet.
-    pub(crate) fn open_units(&self) -> impl Iterator<Item = (usize, u64)> {
-        let open =
-            |(track, assembler): (usize, &Assembler)| Some((track, assembler.open.as_ref()?.start));
-        self.demux.assemblers.iter().enumerate().filter_map(open)
-    }
-
     /// Whether a packet has ever been found.
     pub(crate) fn has_packets(&self) -> bool {
         !self.demux.pids.is_empty()
