@@ -50,6 +50,7 @@ pub(crate) fn check(scope: Scope) -> Result {
     nextest.args(["nextest", "run", "--workspace"]);
     match scope {
         Scope::Everything => {
+            steps.run("clippy for Windows", windows::clippy)?;
             let kit = steps.run("Windows build", windows::kit)?;
             nextest.env("E2E_WINDOWS_KIT", kit);
         }
