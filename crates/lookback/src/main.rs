@@ -17,6 +17,8 @@ mod signals;
 mod sink;
 mod source;
 mod status;
+#[cfg(test)]
+mod testing;
 mod time;
 mod transport;
 mod usage;
