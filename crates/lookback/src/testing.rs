@@ -63,18 +63,26 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     // The time of the runtime may stand still; that of the machine does not.
     let started = std::time::Instant::now();
     while !is_so() {
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "did not happen: {what}"
-        );
+        assert!(started.elapsed() < PATIENCE, "did not happen: {what}");
         sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// Does what blocks on a thread of its own: while a thread of the runtime's blocks, its time does not go
-/// on by itself.
+/// on by itself. When it takes too long the test fails.
 pub(crate) async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = oneshot::channel();
+    let (late, too_late) = oneshot::channel();
     thread::spawn(move || done.send(work()));
-    result.await.expect("no panic")
+    thread::spawn(move || {
+        thread::sleep(PATIENCE);
+        late.send(())
+    });
+    tokio::select! {
+        result = result => result.expect("no panic"),
+        _ = too_late => panic!("did not end in {PATIENCE:?}"),
+    }
 }
+
+/// Long enough that reaching it means "never", also on a slow machine with other work to do.
+const PATIENCE: Duration = Duration::from_secs(20);
