@@ -541,9 +541,10 @@ impl Demux {
     fn orphan(&mut self, track: usize, offset: u64) {
         let Some(run) = &self.run else { return };
         let (pid, len) = (run.tracks[track].pid, PACKET_LEN as u64);
+        self.assemblers[track].lost = true;
         self.counted = None;
         self.fault(offset, FaultKind::Hole { len });
-        self.fault(offset + len, FaultKind::Counter { pid, ahead: 1 });
+        self.fault(offset, FaultKind::Counter { pid, ahead: 1 });
     }
 
     fn has_picture(&self, track: usize) -> bool {

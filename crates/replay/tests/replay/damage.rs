@@ -17,20 +17,32 @@ fn record(
     damages: &[(usize, Damage)],
     piece: usize,
 ) -> (Rig, Option<Checked>) {
+    let mut rig = Rig::new(16 * MIB);
+    connect(&mut rig, options, pictures, damages, piece);
+    let checked = check_all(&rig);
+    (rig, checked)
+}
+
+fn connect(
+    rig: &mut Rig,
+    options: Options,
+    pictures: usize,
+    damages: &[(usize, Damage)],
+    piece: usize,
+) {
     let mut stream = Synthetic::new(options);
     let bytes = apply(&stream.bytes(pictures), damages);
-    let mut rig = Rig::new(16 * MIB);
-    rig.sent = stream.sent;
+    rig.sent.extend(&stream.sent);
     let mut writer = rig.connect();
     for piece in bytes.chunks(piece) {
         writer.write(piece, BEGINNING);
     }
-    drop(writer);
-    let checked = rig
-        .try_clip(Selection::All)
-        .ok()
-        .map(|clip| check(&read_all(&clip), &rig.sent, Gaps::Allowed));
-    (rig, checked)
+}
+
+#[track_caller]
+fn check_all(rig: &Rig) -> Option<Checked> {
+    let clip = rig.try_clip(Selection::All).ok()?;
+    Some(check(&read_all(&clip), &rig.sent, Gaps::Allowed))
 }
 
 /// The packets that belong to a picture, and where it begins among all packets.
@@ -225,10 +237,45 @@ fn a_clip_may_begin_anywhere_in_a_damaged_stream() {
     }
 }
 
+/// What [`whatever_is_damaged_what_is_played_is_clean`] has found.
+#[test]
+fn what_was_found_once_stays_found() {
+    use Damage::{Cut, Desync, Drop};
+    let found: [(&str, &[(usize, Damage)]); 4] = [
+        ("plain", &[(1018, Cut(3))]),
+        ("plain", &[(1266, Cut(4))]),
+        (
+            "several programs, open groups",
+            &[(978, Desync), (0, Drop(1))],
+        ),
+        ("lengths told", &[(0, Drop(1)), (876, Cut(54))]),
+    ];
+    for (name, damages) in found {
+        println!("{name}, {damages:?}");
+        let shape = shapes().into_iter().find(|(known, _)| *known == name);
+        damaged_runs(shape.expect("a shape of that name").1, damages, 1);
+    }
+}
+
+/// Checks two runs, the first with the first half of the damages.
+#[track_caller]
+fn damaged_runs(options: Options, damages: &[(usize, Damage)], piece: usize) {
+    let options = Options {
+        picture_len: options.picture_len.min(3000),
+        gop: options.gop.min(5),
+        ..options
+    };
+    let mut rig = Rig::new(16 * MIB);
+    let (first, second) = damages.split_at(damages.len() / 2);
+    connect(&mut rig, options.clone(), 40, first, piece);
+    connect(&mut rig, Options { id: 1, ..options }, 40, second, piece);
+    check_all(&rig);
+}
+
 fn any_damage() -> impl Strategy<Value = Damage> {
-    // As many as 16 packets of one PID in a row can be lost without a trace.
+    // Sixteen packets of one PID in a row can be lost without a trace.
     prop_oneof![
-        (1_usize..16).prop_map(Damage::Drop),
+        (1_usize..5).prop_map(Damage::Drop),
         (1_usize..188).prop_map(Damage::Cut),
         (1_usize..5000).prop_map(Damage::Garbage),
         Just(Damage::Desync),
@@ -238,17 +285,15 @@ fn any_damage() -> impl Strategy<Value = Damage> {
 }
 
 proptest! {
-    #![proptest_config(cases(256))]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn whatever_is_damaged_what_is_played_is_clean(
         shape in 0..shapes().len(),
-        damages in prop::collection::vec((0_usize..1500, any_damage()), 1..12),
+        damages in prop::collection::vec((0_usize..1000, any_damage()), 1..12),
         piece in 1_usize..20_000,
     ) {
-        let options = shapes()[shape].1.clone();
-        let options = Options { picture_len: options.picture_len.min(3000), gop: options.gop.min(5), ..options };
-        record(options, 60, &damages, piece);
+        damaged_runs(shapes()[shape].1.clone(), &damages, piece);
     }
 
     #[test]

@@ -39,7 +39,13 @@ pub(crate) fn apply(stream: &[u8], damages: &[(usize, Damage)]) -> Vec<u8> {
         match at.get(&number) {
             Some(Damage::Drop(count)) => dropping = dropping.max(*count),
             Some(Damage::Cut(len)) => {
-                out.extend_from_slice(&packet[..len % PACKET_LEN]);
+                // A sync byte that lies just where the next is expected would hide the break.
+                let hides = |len: &usize| {
+                    let next = packets.get(number + 1);
+                    next.is_some_and(|next| next.get(PACKET_LEN - len) == Some(&0x47))
+                };
+                let len = (0..=len % PACKET_LEN).rev().find(|len| !hides(len));
+                out.extend_from_slice(&packet[..len.unwrap_or(0)]);
                 continue;
             }
             Some(Damage::Garbage(len)) => {
