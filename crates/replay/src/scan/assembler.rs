@@ -14,6 +14,9 @@ const HEADER_MAX: usize = 2 * PACKET_LEN;
 /// Bytes of a unit that are searched for its picture.
 const HEAD_MAX: usize = 16 << 10;
 
+/// Bytes of payload in a packet that has nothing else.
+const PAYLOAD_LEN: usize = PACKET_LEN - 4;
+
 /// A unit that grows beyond this is given up.
 const UNIT_BYTES_MAX: u64 = 64 << 20;
 
@@ -153,6 +156,27 @@ impl Assembler {
             self.search();
         }
         Step::More
+    }
+
+    /// Does what [`Self::push`] does with a packet of nothing but payload from the middle of a unit
+    /// whose picture is known. `false` if this may not be one, and then nothing was done.
+    #[inline]
+    pub(super) fn goes_on(&mut self, offset: u64) -> bool {
+        let Some(open) = &mut self.open else {
+            return false;
+        };
+        let end = offset + PACKET_LEN as u64;
+        if open.picture.is_none() || end - open.start > UNIT_BYTES_MAX {
+            return false;
+        }
+        match &mut open.missing {
+            Some(missing) if *missing <= PAYLOAD_LEN => return false,
+            Some(missing) => *missing -= PAYLOAD_LEN,
+            None => {}
+        }
+        open.end = end;
+        open.stuffed = false;
+        true
     }
 
     /// Tries to read the PES header from what came so far, `payload` being the newest of it.
