@@ -36,8 +36,9 @@ pub(crate) const TAIL_BLOCKS: u64 = 8;
 /// How far into a clip its streams are waited for: 4 MiB.
 const HEAD_BLOCKS: u64 = 16;
 
-/// Bytes of patched stream made at a time.
-const PATCHED_LEN: usize = 512 * PACKET_LEN;
+/// Bytes of patched stream made at a time: few, since a reader that stalls keeps its last ones, and of
+/// all that readers hold these alone are copies.
+const PATCHED_LEN: usize = 85 * PACKET_LEN;
 
 const PACKET: u64 = PACKET_LEN as u64;
 
