@@ -22,7 +22,7 @@ pub(super) struct ClipBody {
 
 /// What hyper is given at a time. Large enough for few calls into the system, small enough that a
 /// client that has gone has cost little.
-const FRAME_MAX: usize = 256 << 10;
+const FRAME_MAX: usize = 128 << 10;
 
 impl ClipBody {
     pub(super) fn new(clip: Arc<Clip>, part: Range<u64>) -> Self {

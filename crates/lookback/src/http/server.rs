@@ -12,6 +12,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -25,6 +26,14 @@ const CONNECTIONS_MAX: usize = 512;
 
 /// How long a client may take to say what it wants, and to ask again on the same connection.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
+
+/// What is gathered for a client before it is written. With more, the first byte is late and a stalled
+/// client holds more; with less, there are more calls into the system than needed.
+const BUFFER_MAX: usize = 128 << 10;
+
+/// What the system gathers beyond that. Left to itself it takes up to 4 MiB: as much as a stalled client
+/// holds, and as long as the first byte may wait until the last of them is copied.
+const SEND_BUFFER: usize = 256 << 10;
 
 /// What became of the clients so far.
 #[derive(Debug, Default)]
@@ -96,12 +105,13 @@ impl Client {
     async fn serve(self, stream: TcpStream, router: Router) {
         self.connections.accepted.fetch_add(1, Ordering::Relaxed);
         let _open = Open::new(&self.connections.open);
-        if let Err(error) = stream.set_nodelay(true) {
+        if let Err(error) = prepare(&stream) {
             debug!("{}: {error}", self.peer);
         }
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(REQUEST_MAX)
+            .max_buf_size(BUFFER_MAX)
             .serve_connection(
                 TokioIo::new(Timed::new(stream)),
                 TowerToHyperService::new(router),
@@ -120,6 +130,11 @@ impl Client {
             Err(error) => debug!("{}: {error}", self.peer),
         }
     }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_send_buffer_size(SEND_BUFFER)
 }
 
 /// Counts a connection for as long as it lives, also if its task panics.

@@ -142,11 +142,8 @@ impl Feed {
     fn ended(&self, how: &io::Result<()>) {
         let channel = self.channel.name();
         match how {
-            Ok(()) => info!("{channel}: {} has ended; waiting for the next", self.name),
-            Err(error) => warn!(
-                "{channel}: {} broke off ({error}); waiting for the next",
-                self.name
-            ),
+            Ok(()) => info!("{channel}: {} has ended", self.name),
+            Err(error) => warn!("{channel}: {} broke off: {error}", self.name),
         }
     }
 
