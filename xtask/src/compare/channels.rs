@@ -42,7 +42,7 @@ fn record(setting: &Setting, kind: &str, inputs: Vec<(String, Target)>) -> Resul
     let lookback = Lookback::start(&setting.program, setting.folder.path(), &arguments)?;
 
     let len = usize::try_from(BIT_RATE / 8 * SECONDS).unwrap_or(usize::MAX);
-    let sent = &setting.stream.bytes()[..len.min(setting.stream.bytes().len())];
+    let sent = setting.stream.up_to(len);
     let before = lookback.process.processor_time()?;
     let started = Instant::now();
     let late = stream::send_paced(&targets, sent)?;

@@ -11,6 +11,7 @@ const BUFFER_LEN: usize = 256 << 10;
 /// What an answer begins with.
 pub(crate) struct Head {
     text: String,
+    /// The most there is, where the server does not say how much it will be.
     pub(crate) body_len: u64,
     /// What of the body lies in the buffer already, behind the head.
     begun: std::ops::Range<usize>,
@@ -102,7 +103,7 @@ impl Head {
         head.body_len = head
             .header("content-length")
             .and_then(|len| len.parse().ok())
-            .ok_or_else(|| Failure::check(format!("an answer without length: {}", head.text)))?;
+            .unwrap_or(u64::MAX);
         Ok(Some(head))
     }
 

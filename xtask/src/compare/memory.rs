@@ -12,7 +12,7 @@ use crate::step::Result;
 const LIMIT_MIB: u64 = 128;
 const LIMIT: u64 = LIMIT_MIB << 20;
 
-/// Readers that ask for everything and then read no more.
+/// Readers that ask for all there is, or for what comes, and then read no more.
 const STALLED: usize = 50;
 const CLIPS: usize = 20;
 
@@ -34,11 +34,11 @@ pub(crate) fn rows(setting: &Setting) -> Result<Vec<Row>> {
             lookback.clip()?;
         }
         let mut client = Client::connect(lookback.address)?;
-        client.ask("GET /video", "", "")?;
+        let url = ["/video", "/live/main.ts"][round % 2];
+        client.ask(&format!("GET {url}"), "", "")?;
         stalled.push(client);
-        // Each sees another part of the stream.
-        let piece = stream.bytes().len() / STALLED;
-        stream::send(&fifo, &stream.bytes()[round * piece..][..piece])?;
+        // A source that comes anew each time makes clips of several runs, parts of which are copies.
+        stream::send(&fifo, stream.part(round, STALLED))?;
     }
     thread::scope(|scope| {
         let recording = scope.spawn(|| stream::send(&fifo, stream.bytes()));

@@ -40,7 +40,7 @@ use crate::step::{Failure, Result, Steps};
 use crate::tools::{self, Tool};
 
 /// Times that each measurement is repeated.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 11;
 
 const TOOLS: &[Tool] = &[
     Tool {

@@ -18,6 +18,9 @@ pub(crate) const BIT_RATE: u64 = 50_000_000;
 const TURN_SECONDS: u32 = 16;
 const TURNS: u32 = 11;
 
+/// Bytes of a transport packet.
+const PACKET_LEN: usize = 188;
+
 /// A gigabyte of H.264 and AAC on one continuous timeline, as it would be recorded.
 pub(crate) struct Stream(Vec<u8>);
 
@@ -40,6 +43,18 @@ impl Stream {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Its first bytes: up to so many, in whole packets.
+    pub(crate) fn up_to(&self, len: usize) -> &[u8] {
+        let len = len.min(self.0.len());
+        &self.0[..len - len % PACKET_LEN]
+    }
+
+    /// One of `count` parts that follow each other, in whole packets.
+    pub(crate) fn part(&self, n: usize, count: usize) -> &[u8] {
+        let len = self.up_to(self.0.len() / count).len();
+        &self.0[n * len..][..len]
     }
 
     pub(crate) fn len(&self) -> u64 {
