@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check, in the order in which they fail fastest.
 
-use crate::step::{Result, Steps, run};
+use crate::step::{Result, Steps, run, succeeds};
 use crate::tools::{self, ensure_cargo_command};
 use crate::windows;
 use crate::workspace::cargo;
@@ -33,10 +33,14 @@ pub(crate) fn check(scope: Scope) -> Result {
         run(cargo().args("clippy --workspace --all-targets -- -D warnings".split(' ')))
     })?;
     // Advisories are left to `cargo xtask deny`: they need the network and change by the day, and a
-    // commit that passed has to pass again.
+    // commit that passed has to pass again. To build the tool takes longer than all the rest.
     steps.run("licences, bans, sources", || {
-        ensure_cargo_command("deny", DENY)?;
-        run(cargo().args("deny check licenses bans sources".split(' ')))
+        if succeeds(cargo().args(["deny", "--version"])) {
+            run(cargo().args("deny check licenses bans sources".split(' ')))
+        } else {
+            eprintln!("left out: `cargo xtask deny` installs cargo-deny, and runs it");
+            Ok(())
+        }
     })?;
 
     let mut nextest = cargo();
