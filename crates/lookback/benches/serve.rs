@@ -93,12 +93,12 @@ impl Server {
     /// Makes a clip of all there is, and gives its path.
     fn clip(&self) -> String {
         let answer = self.answer("POST", "/api/v1/clips");
-        let location = answer.lines().find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("location: ")
-                .map(str::to_owned)
-        });
-        location.unwrap_or_else(|| panic!("no clip: {answer}"))
+        let location = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("location: "));
+        location
+            .unwrap_or_else(|| panic!("no clip: {answer}"))
+            .to_owned()
     }
 
     fn answer(&self, method: &str, path: &str) -> String {
