@@ -25,6 +25,13 @@ use crate::wall::{Wall, ticks_to_duration};
 /// clocks, which run ahead of the pictures.
 const TIMELINE_START: Ticks = Ticks(10 * 90_000);
 
+/// How far clocks run ahead of the pictures. Many streams begin little more than a second after zero,
+/// and these should be taken as they are.
+const CLOCK_LEAD_MAX: Ticks = Ticks(90_000);
+
+/// How far sound may end behind the pictures.
+const SOUND_BEHIND_MAX: Ticks = Ticks(10 * 90_000);
+
 /// Pictures that a codec may hold back to show them in another order: H.264 and HEVC allow 16.
 const REORDER_MAX: usize = 16;
 
@@ -484,11 +491,11 @@ fn pictures_from(state: &State, run: &Run, key: Key, last_key: Key) -> Group {
 /// Joins the timelines of the parts. A clip of one run keeps the source's own, unless the 33 bits of
 /// its timestamps wrap within.
 fn place_on_timeline(parts: &mut [Part]) {
-    let epoch = |ticks: Ticks| ticks.0.max(0).div_euclid(PTS_WRAP as i64);
+    let epoch = |ticks: Ticks| ticks.0.div_euclid(PTS_WRAP as i64);
     let patchable = parts.iter().all(|part| part.run.patchable);
-    // Clocks run ahead of the pictures, and sound may end behind them.
-    let margin = TIMELINE_START;
-    let wraps = |part: &Part| epoch(part.key.dts() - margin) != epoch(part.end_pts + margin);
+    let wraps = |part: &Part| {
+        epoch(part.key.dts() - CLOCK_LEAD_MAX) != epoch(part.end_pts + SOUND_BEHIND_MAX)
+    };
     if !patchable || (parts.len() == 1 && !wraps(&parts[0])) {
         return;
     }

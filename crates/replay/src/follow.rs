@@ -209,7 +209,7 @@ impl Joined {
                 }
             }
             self.broken = !is_key && (self.broken || entry.is(Entry::DAMAGED));
-            return !self.broken && !(self.leading && entry.pts < self.key_pts);
+            return !(self.broken || self.leading && entry.pts < self.key_pts);
         }
         let is_video = self.run.tracks[entry.track()].codec.is_video();
         let started = &mut self.started[entry.track()];

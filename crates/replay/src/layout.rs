@@ -61,7 +61,8 @@ pub(crate) struct Selected {
 
 impl Selected {
     pub(crate) fn contains(&self, entry: &Entry) -> bool {
-        (self.bytes.start..self.ends[entry.track()]).contains(&entry.offset)
+        self.bytes.contains(&entry.offset)
+            && entry.offset < self.ends[entry.track()]
             && !self.left_out.contains(&entry.offset)
     }
 }
@@ -96,8 +97,15 @@ struct Patch {
     shift: Ticks,
     /// What is added to the counter of each PID, modulo 16.
     counters: BTreeMap<Pid, u8>,
-    /// Of several programs only this one is left: packets of others become null packets.
-    only: Option<(Arc<[Pid]>, Arc<[u8]>)>,
+    only: Option<Only>,
+}
+
+/// Of several programs only one is left: packets of others become null packets.
+#[derive(Clone, Debug)]
+struct Only {
+    pids: Arc<[Pid]>,
+    /// Stands in the place of each PAT.
+    pat: Arc<[u8]>,
 }
 
 impl Patch {
@@ -107,7 +115,7 @@ impl Patch {
 
     fn apply(&self, packet: &mut [u8; PACKET_LEN]) {
         let pid = Packet::new(packet).pid();
-        if let Some((pids, pat)) = &self.only {
+        if let Some(Only { pids, pat }) = &self.only {
             if !pids.contains(&pid) {
                 packet[1] = 0x1f;
                 packet[2] = 0xff;
@@ -252,18 +260,16 @@ impl<'a> Cut<'a> {
     /// Leaves out what belongs to the time before the first picture.
     fn head(&mut self, blocks: &mut Blocks<'_>) {
         let key = self.part.key;
-        let is_open = key.is_open;
-        let mut leading = is_open;
+        let mut leading = key.is_open;
+        let mut awaited: Vec<bool> = self.started.iter().map(Option::is_none).collect();
         let start = Cursor {
             block: block_of(key.offset),
             entry: 0,
         };
-        let last_block = block_of(key.offset) + HEAD_BLOCKS;
+        let last_block = block_of(self.limit - 1).min(block_of(key.offset) + HEAD_BLOCKS);
         let mut left_out = Vec::new();
         blocks.entries(start, |cursor, entry| {
-            if cursor.block > last_block
-                || entry.offset >= self.part.end && entry.offset > key.offset && self.is_cut(entry)
-            {
+            if cursor.block > last_block {
                 return false;
             }
             if entry.end() <= key.offset || !self.part.run.contains(entry.offset) {
@@ -284,8 +290,10 @@ impl<'a> Cut<'a> {
                 } else {
                     left_out.push(*entry);
                 }
+                awaited[entry.track()] =
+                    self.started[entry.track()].is_none() && entry.pts < self.part.end_pts;
             }
-            leading || self.started.iter().any(Option::is_none)
+            leading || awaited.contains(&true)
         });
         for entry in &left_out {
             self.leave_out(entry);
@@ -363,7 +371,7 @@ impl<'a> Cut<'a> {
                 done[track] = true;
             } else if entry.is(Entry::DAMAGED) {
                 damaged.push(*entry);
-            } else if !self.left_out.contains(&entry.offset) {
+            } else if entry.pts >= part.key.pts && !self.left_out.contains(&entry.offset) {
                 self.ends[track] = self.ends[track].max(entry.end());
             }
             cursor <= part.last || !done.iter().all(|&done| done)
@@ -424,10 +432,10 @@ impl Builder {
 
     fn part(&mut self, part: &Part, mut cut: Cut<'_>, blocks: &mut Blocks<'_>) {
         let tables = &part.run.tables;
-        let only = tables
-            .only
-            .as_ref()
-            .map(|pids| (Arc::clone(pids), single_pat(tables)));
+        let only = tables.only.clone().map(|pids| Only {
+            pids,
+            pat: single_pat(tables),
+        });
         let patch = Patch {
             shift: part.shift,
             counters: BTreeMap::new(),
@@ -452,14 +460,12 @@ impl Builder {
             self.parameters(part, &mut cut, &patch, blocks);
         }
         self.log(part, &cut, first, &patch, blocks);
-        let end_of_run = part.run.counters_last.iter();
-        let moved = end_of_run.map(|(pid, counter)| {
-            (
-                *pid,
-                counter.wrapping_add(self.deltas.get(pid).copied().unwrap_or(0)) & 0x0f,
-            )
-        });
-        self.counters = Some(moved.collect());
+        // A PID that this run does not have may be there again in a later one.
+        let counters = self.counters.get_or_insert_default();
+        counters.extend(part.run.counters_last.iter().map(|(pid, counter)| {
+            let delta = self.deltas.get(pid).copied().unwrap_or(0);
+            (*pid, counter.wrapping_add(delta) & 0x0f)
+        }));
         self.selections.push(Selected {
             bytes: cut.bytes,
             ends: cut.ends,

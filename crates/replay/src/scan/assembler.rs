@@ -200,8 +200,12 @@ impl Assembler {
         }
     }
 
-    fn searching(&self) -> bool {
+    pub(super) fn is_video(&self) -> bool {
         self.codec.is_video()
+    }
+
+    fn searching(&self) -> bool {
+        self.is_video()
             && self
                 .open
                 .as_ref()

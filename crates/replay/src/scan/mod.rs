@@ -611,10 +611,10 @@ impl Demux {
         };
         let Some(header) = open.header else { return };
         let Some(pts) = header.pts else { return };
-        let mut verdict = self.place(track, pts, header.dts);
+        let mut verdict = self.place(track, &open, pts);
         if matches!(verdict, Verdict::Jump) {
             self.renew_run(track, &open);
-            verdict = self.place(track, pts, header.dts);
+            verdict = self.place(track, &open, pts);
         }
         let Verdict::Fits(time) = verdict else {
             self.batch.problems.push("timestamps");
@@ -659,7 +659,7 @@ impl Demux {
         self.renew_run(track, open);
         let Some(header) = open.header else { return };
         if let Some(pts) = header.pts
-            && let Verdict::Fits(time) = self.place(track, pts, header.dts)
+            && let Verdict::Fits(time) = self.place(track, open, pts)
         {
             self.clock.latest = Some(time.dts);
             self.clock.tracks[track] = Some(time.dts);
@@ -683,13 +683,21 @@ impl Demux {
         }
     }
 
-    fn place(&mut self, track: usize, pts: u64, dts: Option<u64>) -> Verdict {
+    fn place(&mut self, track: usize, open: &Open, pts: u64) -> Verdict {
+        let dts = open.header.and_then(|header| header.dts);
         let is_cut = self.run.as_ref().is_some_and(|run| run.cut == track);
+        let order = match () {
+            () if !is_cut || !self.assemblers[track].is_video() => Order::Sound,
+            // Without a DTS, pictures do not come in the order of their timestamps. But no picture
+            // that decoding can start at is shown before one that came earlier.
+            () if dts.is_none() && !open.random_access => Order::Shown,
+            () => Order::Decoded,
+        };
         let clock = &mut self.clock;
         let before = clock.unwrapper.clone();
         let dts_ticks = clock.unwrapper.unwrap(dts.unwrap_or(pts));
         let pts_ticks = Ticks::from_raw_near(pts, dts_ticks);
-        let verdict = judge(clock, track, is_cut, dts.is_some(), dts_ticks);
+        let verdict = judge(clock, track, order, dts_ticks);
         match verdict {
             Placing::Fits => Verdict::Fits(Time {
                 pts: pts_ticks,
@@ -812,8 +820,19 @@ enum Placing {
     Stray,
 }
 
+/// What the timestamps of a track tell.
+#[derive(Clone, Copy)]
+enum Order {
+    /// Sound, and what else is not cut on: they rise.
+    Sound,
+    /// When a picture is decoded: they rise, or else a new timeline begins.
+    Decoded,
+    /// When a picture is shown.
+    Shown,
+}
+
 /// Whether a unit with this DTS goes on with the timeline.
-fn judge(clock: &Clock, track: usize, is_cut: bool, dts_given: bool, dts: Ticks) -> Placing {
+fn judge(clock: &Clock, track: usize, order: Order, dts: Ticks) -> Placing {
     let near_latest = clock
         .latest
         .is_none_or(|latest| (dts.0 - latest.0).abs() <= JUMP.0);
@@ -829,10 +848,12 @@ fn judge(clock: &Clock, track: usize, is_cut: bool, dts_given: bool, dts: Ticks)
     match step {
         1.. if step <= JUMP.0 || near_latest => Placing::Fits,
         1.. => Placing::Jump,
-        // Without a DTS, the order of pictures is not the order of their timestamps.
-        _ if is_cut && !dts_given && step > -SLIP.0 => Placing::Fits,
-        _ if is_cut || step <= -SLIP.0 => Placing::Jump,
-        _ => Placing::Stray,
+        _ if step <= -SLIP.0 => Placing::Jump,
+        _ => match order {
+            Order::Sound => Placing::Stray,
+            Order::Decoded => Placing::Jump,
+            Order::Shown => Placing::Fits,
+        },
     }
 }
 

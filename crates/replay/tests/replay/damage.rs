@@ -4,10 +4,9 @@ use lookback_mpegts::{PACKET_LEN, Ticks};
 use lookback_replay::Selection;
 use proptest::prelude::*;
 
-use crate::selections::shapes;
 use crate::support::damage::{Damage, apply};
 use crate::support::rig::{BEGINNING, MIB};
-use crate::support::{Checked, Gaps, Options, Rig, Synthetic, cases, check, read_all};
+use crate::support::{Checked, Gaps, Options, Rig, Synthetic, cases, check, read_all, shapes};
 
 /// Records a damaged stream in pieces, and checks the clip of all of it.
 #[track_caller]
@@ -147,7 +146,7 @@ fn a_lost_key_takes_its_group_along() {
 #[test]
 fn a_packet_that_is_sent_twice_is_there_once() {
     for (name, options) in shapes() {
-        println!("{name}");
+        eprintln!("{name}");
         let options = Options {
             picture_len: options.picture_len.min(3000),
             ..options
@@ -251,7 +250,7 @@ fn what_was_found_once_stays_found() {
         ("lengths told", &[(0, Drop(1)), (876, Cut(54))]),
     ];
     for (name, damages) in found {
-        println!("{name}, {damages:?}");
+        eprintln!("{name}, {damages:?}");
         let shape = shapes().into_iter().find(|(known, _)| *known == name);
         damaged_runs(shape.expect("a shape of that name").1, damages, 1);
     }
@@ -309,7 +308,7 @@ proptest! {
         rig.connect().write(&apply(&stream.bytes(60), &flips), BEGINNING);
         if let Ok(clip) = rig.try_clip(Selection::All) {
             let bytes = read_all(&clip);
-            prop_assert!(bytes.len() % PACKET_LEN == 0 && bytes.chunks(PACKET_LEN).all(|packet| packet[0] == 0x47));
+            prop_assert!(bytes.len().is_multiple_of(PACKET_LEN) && bytes.chunks(PACKET_LEN).all(|packet| packet[0] == 0x47));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The recorder as a whole: streams in, clips out, in virtual time.
 
+mod arbitrary;
 mod damage;
 mod runs;
 mod selections;

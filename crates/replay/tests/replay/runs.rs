@@ -6,14 +6,15 @@ use std::time::Duration;
 use lookback_mpegts::{PTS_WRAP, Ticks};
 use lookback_replay::{Clip, RecordingState, Selection};
 
-use crate::selections::shapes;
 use crate::support::rig::{MIB, ticks};
-use crate::support::{FRAME, Gaps, Options, Rig, Synthetic, VIDEO_PID, check, read_all, seconds};
+use crate::support::{
+    FRAME, Gaps, Options, Rig, SOUND_PID, Synthetic, VIDEO_PID, check, read_all, seconds, shapes,
+};
 
 #[test]
 fn runs_of_one_format_are_joined_without_a_seam() {
     for (name, options) in shapes() {
-        println!("{name}");
+        eprintln!("{name}");
         let mut rig = Rig::new(32 * MIB);
         for id in 0..3 {
             rig.run(
@@ -123,7 +124,7 @@ fn time_may_jump_within_a_connection() {
         ("a little back", Ticks(90_000 + 30 * FRAME.0)),
         ("far", Ticks(70_000 * 90_000)),
     ] {
-        println!("{what}");
+        eprintln!("{what}");
         let mut rig = Rig::new(32 * MIB);
         let mut writer = rig.connect();
         let mut stream = Synthetic::new(Options {
@@ -142,9 +143,9 @@ fn time_may_jump_within_a_connection() {
         assert_eq!((clip.runs(), clip.runs_left_out()), (2, 0));
         assert_eq!(checked.pictures().len(), 190);
         assert!(
-            checked.numbers(0x101).len() > 350,
+            checked.numbers(SOUND_PID).len() > 350,
             "{}",
-            checked.numbers(0x101).len()
+            checked.numbers(SOUND_PID).len()
         );
     }
 }
@@ -422,9 +423,9 @@ fn sound_that_goes_on_behind_the_last_picture_does_not_reach_into_the_next_run()
     let checked = check(&read_all(&clip), &rig.sent, Gaps::Allowed);
     assert_eq!((clip.runs(), checked.pictures().len()), (3, 150));
     assert!(
-        checked.numbers(0x101).len() < 3 * 96,
+        checked.numbers(SOUND_PID).len() < 3 * 96,
         "{}",
-        checked.numbers(0x101).len()
+        checked.numbers(SOUND_PID).len()
     );
     assert!(Arc::strong_count(&clip) == 1);
 }

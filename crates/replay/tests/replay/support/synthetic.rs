@@ -18,7 +18,6 @@ pub(crate) const SOUND_FRAME: Ticks = Ticks(1920);
 
 pub(crate) const VIDEO_PID: u16 = 0x100;
 pub(crate) const SOUND_PID: u16 = 0x101;
-pub(crate) const PMT_PID: u16 = 0x1000;
 const DATA_PID: u16 = 0x300;
 
 /// What a stream is like.
@@ -419,11 +418,6 @@ impl Synthetic {
         self.held_back = sound.flatten().copied().collect();
     }
 
-    /// What was held back by the mixing.
-    pub(crate) fn rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.held_back)
-    }
-
     fn fillers(&mut self, bytes: &mut Vec<u8>) {
         let mut null = [0xff; PACKET_LEN];
         null[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
@@ -540,9 +534,9 @@ pub(crate) const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
 const RECOVERY_POINT: [u8; 9] = [0, 0, 0, 1, 6, 6, 1, 0xc4, 0x80];
 
 /// The first byte of a slice header: first macroblock 0, then the slice type 7, 5 or 6.
-const SLICE_I: u8 = 0b1_0001000;
-const SLICE_P: u8 = 0b1_00110_11;
-const SLICE_B: u8 = 0b1_00111_11;
+const SLICE_I: u8 = 0b1000_1000;
+const SLICE_P: u8 = 0b1001_1011;
+const SLICE_B: u8 = 0b1001_1111;
 
 /// SPS and PPS with their start codes, from a real stream.
 pub(crate) fn parameter_sets(width: usize) -> &'static [u8] {
