@@ -22,6 +22,7 @@ mod testing;
 mod time;
 mod transport;
 mod usage;
+mod watch;
 
 use std::env;
 use std::io::{self, Write};

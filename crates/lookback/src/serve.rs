@@ -12,7 +12,7 @@ use lookback_replay::{Limits, Recorder};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::clock;
 use crate::http::{self, App, Connections, Guard};
@@ -22,6 +22,7 @@ use crate::signals;
 use crate::sink::Sink;
 use crate::source::{Input, Source};
 use crate::usage::Usage;
+use crate::watch;
 
 /// Records and serves until it is told to stop.
 pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
@@ -46,6 +47,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     }
     tasks.spawn(playing);
     tasks.spawn(expire_clips(Arc::clone(&recorder)));
+    tasks.spawn(watch::run(Arc::clone(&recorder)));
     let connections = Arc::new(Connections::default());
     let guard = Guard::new(
         settings.hosts.clone(),
@@ -91,7 +93,6 @@ fn bind<'a>(
         match Source::bind(&input.address) {
             Ok(source) => bound.push((input, source)),
             Err(error) if input.optional => {
-                warn!("{error}");
                 channel.report("source_in_use", error.to_string());
             }
             Err(error) => return Err(error),

@@ -128,13 +128,11 @@ impl Feed {
     }
 
     fn report_second(&self) {
-        let channel = self.channel.name();
         let hint = format!(
             "a second source came over {} while the channel was recording, and was refused; give it \
              a channel of its own: --input NAME={}",
             self.name, self.name
         );
-        warn!("{channel}: {hint}");
         self.channel.report("second_source", hint);
     }
 
