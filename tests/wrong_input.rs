@@ -57,7 +57,7 @@ fn noise_is_refused() {
         state.to_be_bytes()[0]
     });
     fs::write(&input, noise.take(1 << 20).collect::<Vec<u8>>()).expect("a file");
-    is_named_in(folder.path(), &input, "MPEG-TS");
+    is_named_in(folder.path(), &input, "not MPEG-TS");
 }
 
 fn is_named(arguments: &str, name: &str) {
