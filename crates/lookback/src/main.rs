@@ -55,18 +55,18 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Usage> {
     match command {
-        Command::Serve(options) => serve(options, settings::default_inputs),
-        Command::Demo(options) => serve(options, || Ok(vec![Input::main(Address::Demo)])),
+        Command::Serve(options) => serve(options),
+        Command::Demo(mut options) => {
+            options.input.insert(0, Input::main(Address::Demo));
+            serve(options)
+        }
         Command::Status(options) => Ok(status::run(&options)),
     }
 }
 
-fn serve(
-    options: Options,
-    inputs: impl FnOnce() -> Result<Vec<Input>, Usage>,
-) -> Result<ExitCode, Usage> {
+fn serve(options: Options) -> Result<ExitCode, Usage> {
     log::start(options.log.clone());
-    let settings = Settings::new(options, inputs)?;
+    let settings = Settings::new(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

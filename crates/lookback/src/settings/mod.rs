@@ -107,11 +107,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Checks what was asked for. `inputs` are the ones to use when none is named.
-    pub(crate) fn new(
-        options: Options,
-        inputs: impl FnOnce() -> Result<Vec<Input>, Usage>,
-    ) -> Result<Self, Usage> {
+    /// Checks what was asked for.
+    pub(crate) fn new(options: Options) -> Result<Self, Usage> {
         let listen = options.listen.resolve().map_err(|error| {
             Usage::new(format!(
                 "--listen {}: no such address here ({error})",
@@ -130,10 +127,9 @@ impl Settings {
         let mut hosts = options.allow_host;
         hosts.push(options.listen.host().to_owned());
         Ok(Self {
-            inputs: if options.input.is_empty() {
-                inputs()?
-            } else {
-                options.input
+            inputs: match options.input.is_empty() {
+                true => source::default_inputs()?,
+                false => options.input,
             },
             listen,
             hosts,
@@ -143,11 +139,6 @@ impl Settings {
             token,
         })
     }
-}
-
-/// Where video comes from when the user names nothing.
-pub(crate) fn default_inputs() -> Result<Vec<Input>, Usage> {
-    source::default_inputs()
 }
 
 /// A GOP of a high bit rate and what surrounds it must fit.
@@ -211,9 +202,17 @@ mod tests {
         Program::parse_from(arguments).options
     }
 
+    /// Without a word on pipes these would be looked for in the user's own folders.
     fn settings(arguments: &[&str]) -> Result<Settings, String> {
-        Settings::new(options(arguments), || Ok(Vec::new())).map_err(|error| error.to_string())
+        let pipes = ["--input", "-", "--play-to", SINK];
+        Settings::new(options(&[&pipes, arguments].concat())).map_err(|error| error.to_string())
     }
+
+    const SINK: &str = if cfg!(windows) {
+        r"\\.\pipe\play"
+    } else {
+        "play.ts"
+    };
 
     #[test]
     fn file_takes_the_place_of_defaults_and_the_command_line_that_of_the_file() {
