@@ -140,13 +140,15 @@ fn fetch(server: SocketAddr, path: &str, until: Until) -> u64 {
         }
     };
     assert!(buffer.starts_with(b"HTTP/1.1 200"), "the clip is there");
-    while until == Until::End {
+    if until == Until::FirstByte {
+        return body;
+    }
+    loop {
         match stream.read(&mut buffer).expect("the rest of the answer") {
-            0 => break,
+            0 => return body,
             len => body += len as u64,
         }
     }
-    body
 }
 
 fn send(server: SocketAddr, method: &str, path: &str) -> TcpStream {
