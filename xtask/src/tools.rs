@@ -43,6 +43,14 @@ pub(crate) const WINDOWS: &[Tool] = &[
     tool("pip3", "python3-pip"),
 ];
 
+/// A compiler with the sources of its standard library.
+pub(crate) const WINDOWS_STD: &[Tool] = &[
+    tool(DEBIAN_RUSTC, "rustc-web"),
+    tool("/usr/share/doc/rust-web-src", "rust-web-src"),
+];
+
+pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+
 /// Debian keeps the loader out of the search path.
 pub(crate) const WINE: &str = "/usr/lib/wine/wine64";
 

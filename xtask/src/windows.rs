@@ -1,6 +1,6 @@
 //! The Windows program, built and run on Linux.
 //!
-//! Rust's own Windows standard library and Debian's MinGW linker make the program; Wine runs it,
+//! Rust's Windows standard library and Debian's MinGW linker make the program; Wine runs it,
 //! and a Windows build of ffmpeg from PyPI feeds it. They lie together in one folder, the kit, whose
 //! place the end-to-end tests are told:
 //!
@@ -34,55 +34,70 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE bytes, SIZE_T count) {
 }
 ";
 
-/// Installs the linker and Rust's standard library for Windows.
+/// Installs the linker and Rust's standard library for Windows: as rustup has it, or where its server
+/// cannot be reached, the sources of Debian's, to be built.
 pub(crate) fn tools() -> Result {
     tools::ensure(&[tools::WINDOWS])?;
-    let mut list = Command::new("rustup");
-    list.current_dir(root())
-        .args(["target", "list", "--installed"]);
-    let installed = list.output().map_err(|error| {
-        Failure::usage(format!(
-            "the Windows build needs rustup (https://rustup.rs): {error}"
-        ))
-    })?;
-    if String::from_utf8_lossy(&installed.stdout)
-        .lines()
-        .any(|line| line == TARGET)
-    {
+    if std_installed() {
         return Ok(());
     }
     eprintln!("missing, installed now with rustup: {TARGET}");
-    run(Command::new("rustup")
-        .current_dir(root())
-        .args(["target", "add", TARGET]))
+    let mut rustup = Command::new("rustup");
+    rustup.current_dir(root()).args(["target", "add", TARGET]);
+    if run(&mut rustup).is_ok() {
+        return Ok(());
+    }
+    eprintln!("rustup cannot bring it: it is built from Debian's sources instead");
+    tools::ensure(&[tools::WINDOWS_STD])
 }
 
 /// Checks the code that only Windows compiles.
 pub(crate) fn clippy() -> Result {
-    run(cargo().args([
-        "clippy",
-        "--package",
-        "lookback",
-        "--bins",
-        "--target",
-        TARGET,
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    if std_installed() {
+        run(cargo_for_windows("clippy").args(["--", "-D", "warnings"]))
+    } else {
+        // Clippy reads only what its own compiler has made.
+        run(&mut cargo_for_windows("check"))
+    }
 }
 
 /// Builds the program and gives its place.
 fn build() -> Result<PathBuf> {
-    run(cargo().args([
-        "build",
+    run(&mut cargo_for_windows("build"))?;
+    Ok(target().join(TARGET).join("debug/lookback.exe"))
+}
+
+fn cargo_for_windows(command: &str) -> Command {
+    let mut cargo = cargo();
+    cargo.args([
+        command,
         "--package",
         "lookback",
         "--bins",
         "--target",
         TARGET,
-    ]))?;
-    Ok(target().join(TARGET).join("debug/lookback.exe"))
+    ]);
+    if !std_installed() {
+        cargo
+            .arg("-Zbuild-std=std,panic_abort")
+            .env("RUSTC", tools::DEBIAN_RUSTC)
+            .env("RUSTC_BOOTSTRAP", "1");
+    }
+    cargo
+}
+
+fn std_installed() -> bool {
+    let mut rustup = Command::new("rustup");
+    rustup
+        .current_dir(root())
+        .args(["target", "list", "--installed"]);
+    let listed = rustup
+        .output()
+        .map(|output| output.stdout)
+        .unwrap_or_default();
+    String::from_utf8_lossy(&listed)
+        .lines()
+        .any(|line| line == TARGET)
 }
 
 /// Puts everything together that running the program takes, and gives the folder.
