@@ -1,7 +1,7 @@
 //! The one memory limit, and who uses it.
 //!
 //! Everything that grows is counted here: slabs from the moment they are taken until the last reader
-//! lets go of them, and the index. A slab that is given back is kept for the next one, so the
+//! lets go of them, the index, and what clips are made of. A slab that is given back is kept for the next one, so the
 //! process never holds more than the limit allows and a steady recording allocates nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,6 +63,20 @@ impl Budget {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether more is used than the limit allows.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.slab_bytes() + self.index_bytes() > self.limit
+    }
+
+    /// Counts something beside the slabs for as long as the value that comes back lives.
+    pub(crate) fn count(self: &Arc<Self>, bytes: usize) -> Counted {
+        self.index_grows(bytes);
+        Counted {
+            budget: Arc::clone(self),
+            bytes,
+        }
+    }
+
     pub(crate) fn index_grows(&self, bytes: usize) {
         self.index_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -81,6 +95,18 @@ impl Budget {
 
     pub(crate) fn index_bytes(&self) -> usize {
         self.index_bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// See [`Budget::count`].
+pub(crate) struct Counted {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.budget.index_shrinks(self.bytes);
     }
 }
 

@@ -261,11 +261,12 @@ impl Channel {
     }
 
     fn next_slab(&self) -> Filling {
-        let filling = match self.recorder.upgrade() {
-            Some(recorder) => recorder.slab(),
-            None => unreachable!("a channel lives in its recorder"),
+        let Some(recorder) = self.recorder() else {
+            unreachable!("a channel lives in its recorder")
         };
+        let filling = recorder.slab();
         self.lock().log.push_slab(Arc::clone(filling.slab()));
+        recorder.settle();
         filling
     }
 }
@@ -499,7 +500,8 @@ impl Writer {
         if !self.sniffed && self.head.len() >= WRONG_INPUT_BYTES {
             self.call_wrong();
         }
-        let keep = self.channel.recorder().and_then(|recorder| recorder.keep());
+        let recorder = self.channel.recorder();
+        let keep = recorder.as_ref().and_then(|recorder| recorder.keep());
         let mut state = self.channel.lock();
         state.received_bytes += len as u64;
         state.log.end = self.at;
@@ -512,6 +514,9 @@ impl Writer {
         let followers = mem::take(&mut state.followers);
         drop(state);
         drop(dropped);
+        if let Some(recorder) = recorder {
+            recorder.settle();
+        }
         for follower in followers {
             follower.wake();
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use lookback_mpegts::{PTS_WRAP, Ticks};
 
+use crate::budget::Counted;
 use crate::channel::{Channel, State};
 use crate::index::{Cursor, Entry, Key};
 use crate::layout::{Blocks, Layout, TAIL_BLOCKS};
@@ -90,6 +91,7 @@ pub struct Clip {
     parts: Vec<Part>,
     layout: Layout,
     runs_left_out: usize,
+    _counted: Option<Counted>,
 }
 
 /// The stretch of one run in a clip.
@@ -143,6 +145,7 @@ impl Channel {
         place_on_timeline(&mut parts);
         let layout = Layout::new(&parts, &faults, limit, Blocks::new(self));
         let recorder = self.recorder();
+        let parts_bytes = parts.iter().map(|part| part.run.bytes()).sum::<usize>();
         let clip = Arc::new(Clip {
             id: new_id(),
             channel: Arc::clone(self),
@@ -150,12 +153,16 @@ impl Channel {
             first_block,
             revoked: AtomicBool::new(false),
             used: AtomicU64::new(recorder.as_ref().map_or(0, |recorder| recorder.next_use())),
+            _counted: recorder
+                .as_ref()
+                .map(|recorder| recorder.count(size_of::<Clip>() + layout.bytes() + parts_bytes)),
             parts,
             layout,
             runs_left_out,
         });
         if let Some(recorder) = recorder {
             recorder.register(&clip);
+            recorder.settle();
         }
         Ok(clip)
     }

@@ -113,6 +113,10 @@ impl Patch {
         self.shift == Ticks(0) && self.only.is_none() && self.counters.values().all(|&by| by == 0)
     }
 
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.counters.len() * size_of::<(Pid, u8)>()
+    }
+
     fn apply(&self, packet: &mut [u8; PACKET_LEN]) {
         let pid = Packet::new(packet).pid();
         if let Some(Only { pids, pat }) = &self.only {
@@ -163,6 +167,20 @@ impl Layout {
 
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Memory that it takes beside itself.
+    pub(crate) fn bytes(&self) -> usize {
+        let pieces = self.pieces.iter().map(|piece| match &piece.content {
+            Content::Own(bytes) => bytes.len(),
+            Content::Log(_) => 0,
+            Content::Patched(_, patch) => patch.bytes(),
+        });
+        let selections = self.selections.iter().map(|selected| {
+            size_of::<Selected>()
+                + (selected.ends.len() + selected.left_out.len()) * size_of::<u64>()
+        });
+        self.pieces.len() * size_of::<Piece>() + pieces.sum::<usize>() + selections.sum::<usize>()
     }
 
     pub(crate) fn selections(&self) -> &[Selected] {

@@ -165,8 +165,12 @@ impl Log {
 
     /// Takes over the newest state of a run.
     pub(crate) fn put_run(&mut self, run: Run) {
+        self.budget.index_grows(run.bytes());
         match self.runs.back_mut() {
-            Some(last) if last.start == run.start => *last = Arc::new(run),
+            Some(last) if last.start == run.start => {
+                self.budget.index_shrinks(last.bytes());
+                *last = Arc::new(run);
+            }
             _ => self.runs.push_back(Arc::new(run)),
         }
         for next in (1..self.runs.len()).rev() {
@@ -339,7 +343,9 @@ impl Log {
             .front()
             .is_some_and(|run| run.end.is_some_and(|end| end <= start))
         {
-            self.runs.pop_front();
+            if let Some(run) = self.runs.pop_front() {
+                self.budget.index_shrinks(run.bytes());
+            }
         }
         while self
             .faults
@@ -354,8 +360,9 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
+        let runs: usize = self.runs.iter().map(|run| run.bytes()).sum();
         self.budget.index_shrinks(
-            self.keys.len() * size_of::<Key>() + self.faults.len() * size_of::<Fault>(),
+            self.keys.len() * size_of::<Key>() + self.faults.len() * size_of::<Fault>() + runs,
         );
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Counted};
 use crate::channel::Channel;
 use crate::clip::Clip;
 use crate::log::Log;
@@ -30,7 +30,7 @@ pub struct Memory {
     pub used_bytes: usize,
     /// Of that, what no window reaches any more but clips and readers still hold.
     pub held_bytes: usize,
-    /// Of that, the index.
+    /// Of that, what is no video or sound: the index, and what clips are made of.
     pub index_bytes: usize,
 }
 
@@ -170,6 +170,15 @@ impl Recorder {
                 return self.budget.slab_beyond_limit();
             }
         }
+    }
+
+    /// Makes room for what has come to be used without asking for it: all but slabs.
+    pub(crate) fn settle(&self) {
+        while self.budget.is_exceeded() && self.make_room() {}
+    }
+
+    pub(crate) fn count(&self, bytes: usize) -> Counted {
+        self.budget.count(bytes)
     }
 
     /// Clips may push the live windows back to a quarter of the memory; after that, the one that was

@@ -65,6 +65,16 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Memory that it takes. What it shares with the run before is counted with both.
+    pub(crate) fn bytes(&self) -> usize {
+        let sets = self.parameters.iter().map(|(_, sets)| sets.len());
+        size_of::<Self>()
+            + self.wall.bytes()
+            + self.tracks.len() * size_of::<Track>()
+            + (self.counters_first.len() + self.counters_last.len()) * size_of::<(Pid, u8)>()
+            + sets.sum::<usize>()
+    }
+
     pub(crate) fn contains(&self, offset: u64) -> bool {
         self.start <= offset && self.end.is_none_or(|end| offset < end)
     }

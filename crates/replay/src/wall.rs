@@ -86,6 +86,11 @@ struct Anchor {
 }
 
 impl WallMap {
+    /// Memory that it takes beside itself.
+    pub(crate) fn bytes(&self) -> usize {
+        self.anchors.len() * size_of::<Anchor>()
+    }
+
     /// Something with the timestamp `at` has arrived.
     pub(crate) fn observe(&mut self, at: Ticks, now: Wall) {
         let zero = now.0 - ticks_to_micros(at);
