@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod damage;
+mod follow;
 mod memory;
 mod runs;
 mod selections;
