@@ -112,8 +112,7 @@ fn a_follower_begins_with_the_newest_key_and_misses_nothing() {
         let newest = rig
             .sent
             .pictures()
-            .filter(|unit| unit.key && unit.number < 44)
-            .last()
+            .rfind(|unit| unit.key && unit.number < 44)
             .expect("a key")
             .number;
         for (events, first) in events.iter().zip([0, newest]) {

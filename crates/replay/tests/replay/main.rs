@@ -4,6 +4,8 @@ mod arbitrary;
 mod damage;
 mod follow;
 mod memory;
+mod oracle;
 mod runs;
 mod selections;
+mod status;
 mod support;
