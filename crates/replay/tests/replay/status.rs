@@ -84,7 +84,7 @@ fn the_numbers_are_those_of_the_stream() {
 
 #[test]
 fn problems_are_counted_and_explained() {
-    let mut rig = Rig::new(16 * MIB);
+    let rig = Rig::new(16 * MIB);
     let mut stream = Synthetic::new(Options::default());
     let mut bytes = stream.bytes(50);
     // A stretch that is lost, and one that is encrypted.
