@@ -29,6 +29,7 @@
 
 mod audio;
 mod bits;
+mod flush;
 mod format;
 mod h264;
 mod hevc;
@@ -39,7 +40,8 @@ mod sei;
 mod start_code;
 mod stream;
 
-pub use audio::{AudioFormat, audio_duration, audio_format};
+pub use audio::{AudioFormat, Silence, audio_duration, audio_format, silence};
+pub use flush::flush;
 pub use format::{Colour, VideoFormat};
 pub use parameter_sets::ParameterSets;
 pub use picture::{Access, Head, Picture, inspect};
