@@ -8,11 +8,13 @@
 
 mod support;
 
+mod command_line;
 mod demo;
 mod formats;
 mod http;
 mod memory;
 mod obs;
+mod play;
 mod players;
 mod sources;
 mod stop;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
+use std::thread;
 
 use lookback_mpegts::{PACKET_LEN, Packet, Pid, Ticks, add_to_counter, shift_timestamps};
 
@@ -22,13 +24,7 @@ fn a_ring_that_wraps_a_hundred_times() {
     const TURNS: u64 = 25;
 
     let folder = folder();
-    let [card, fat] = ["card.ts", "fat.ts"].map(|name| folder.path().join(name));
-    card::write(&card, SECONDS);
-    // Full of noise, so that a turn is four times as large as the budget.
-    let arguments = "-vf noise=alls=20:allf=t -c:v mpeg2video -b:v 36M -minrate 36M -maxrate 36M \
-                     -bufsize 8M -g 15 -c:a copy";
-    ffmpeg::make(&[&card], arguments, &fat);
-    let mut turn = fs::read(&fat).expect("ffmpeg has written it");
+    let mut turn = fat_recording(folder.path(), SECONDS);
     assert!(
         turn.len() as u64 * TURNS > LIMIT * 100,
         "{} bytes",
@@ -55,9 +51,6 @@ fn a_ring_that_wraps_a_hundred_times() {
         "{channel}"
     );
 
-    let memory = server.status()["memory"].take();
-    assert_eq!(memory["limit_bytes"], LIMIT);
-    assert!(memory["used_bytes"].as_u64() <= Some(LIMIT), "{memory}");
     // Half of the budget at least is used for what it is there for.
     assert!(
         channel["window"]["bytes"].as_u64() > Some(LIMIT / 2),
@@ -86,6 +79,54 @@ fn a_ring_that_wraps_a_hundred_times() {
     );
 }
 
+/// Readers that stop reading hold up nothing, and what they hold is counted.
+#[test]
+fn stalled_readers_hold_nothing_up() {
+    let folder = folder();
+    let mut turn = fat_recording(folder.path(), 16);
+    let address = format!("127.0.0.1:{}", free_port());
+    let input = format!("tcp://{address}");
+    let server = Server::start(folder.path(), &["--input", &input, "--memory", "64MiB"]);
+    let mut source = TcpStream::connect(&address).expect("it listens");
+    source.write_all(&turn).expect("it is read");
+    server.wait_for_bytes(turn.len() as u64);
+
+    let stalled = |path: &str| {
+        let mut answer = server.get(path);
+        answer.body().read_exact(&mut [0; 188]).expect("it begins");
+        answer
+    };
+    let windows = ["/video", "/video?last=5s", "/video?last=1s"].map(stalled);
+    let mut live = stalled("/live/main.ts");
+    for _ in 0..5 {
+        next_turn(&mut turn, Ticks(Ticks::SECOND.0 * 16));
+        source.write_all(&turn).expect("it is read, whoever stalls");
+    }
+    let channel = server.wait_for_bytes(turn.len() as u64 * 6);
+    assert_eq!(channel["state"], "recording");
+    stays_within(&server, 64 << 20);
+
+    // The follower was overtaken: it goes on at the live edge, from a keyframe.
+    drop(windows);
+    let mut rest = vec![0; 40 << 20];
+    next_turn(&mut turn, Ticks(Ticks::SECOND.0 * 16));
+    let writer = thread::spawn(move || source.write_all(&turn).expect("it is read"));
+    live.body().read_exact(&mut rest).expect("it goes on");
+    writer.join().expect("all is written");
+}
+
+/// The design's bound on what is resident: the limit and 3 %, and 16 MiB for the program.
+fn stays_within(server: &Server, limit: u64) {
+    let memory = server.status()["memory"].take();
+    assert_eq!(memory["limit_bytes"], limit);
+    assert!(memory["used_bytes"].as_u64() <= Some(limit), "{memory}");
+    let resident = server.peak_resident_bytes();
+    assert!(
+        resident <= limit * 103 / 100 + (16 << 20),
+        "{resident} bytes resident, {memory}"
+    );
+}
+
 /// `--keep` bounds the window where memory would hold more.
 #[test]
 fn keep_bounds_the_window() {
@@ -99,6 +140,16 @@ fn keep_bounds_the_window() {
     let seconds = channel["window"]["duration_s"].as_f64().expect("a window");
     // Whole GOPs leave, half a second each.
     assert!((19.4..=20.6).contains(&seconds), "{seconds}");
+}
+
+/// The test card, full of noise.
+fn fat_recording(folder: &Path, seconds: u32) -> Vec<u8> {
+    let [card, fat] = ["card.ts", "fat.ts"].map(|name| folder.join(name));
+    card::write(&card, seconds);
+    let arguments = "-vf noise=alls=20:allf=t -c:v mpeg2video -b:v 36M -minrate 36M -maxrate 36M \
+                     -bufsize 8M -g 15 -c:a copy";
+    ffmpeg::make(&[&card], arguments, &fat);
+    fs::read(&fat).expect("ffmpeg has written it")
 }
 
 /// Makes the recording go on where it ended: later, and with counters that follow.

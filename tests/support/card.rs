@@ -14,8 +14,8 @@ pub(crate) const FPS: u64 = 30;
 /// Where the timestamps start, unless a test wants another place.
 pub(crate) const START: Ticks = Ticks(Ticks::SECOND.0 * 10);
 
-const WIDTH: usize = 640;
-const HEIGHT: usize = 352;
+pub(crate) const WIDTH: usize = 640;
+pub(crate) const HEIGHT: usize = 352;
 
 /// The smallest size in which the numbers are read, so that there is little to decode into.
 const READ_WIDTH: usize = 320;

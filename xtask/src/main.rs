@@ -3,6 +3,8 @@
 //! `test` is the one check: what passes here passes everywhere. It installs what it needs, says so,
 //! and runs everything from formatting to the real OBS.
 
+#[cfg(target_os = "linux")]
+mod compare;
 mod step;
 mod test;
 mod tools;
@@ -21,6 +23,8 @@ usage: cargo xtask COMMAND
                 Installs what is missing (on Debian and Ubuntu) and says what
   test --fast   the same without OBS and Wine
   deny          licences, bans and sources, and security advisories (fetches the advisory database)
+  compare       lookback beside nginx, ffmpeg and a bare reader, on the same bytes (Linux; takes some
+                minutes and 3 GB of memory)
   windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 
 fn main() -> ExitCode {
@@ -30,6 +34,14 @@ fn main() -> ExitCode {
         ["test"] => test::check(Scope::Everything),
         ["test", "--fast"] => test::check(Scope::Fast),
         ["deny"] => test::deny(),
+        #[cfg(target_os = "linux")]
+        ["compare"] => compare::run(),
+        #[cfg(target_os = "linux")]
+        ["compare", "--bare-reader", ref source @ ..] => compare::bare::run(source),
+        #[cfg(not(target_os = "linux"))]
+        ["compare", ..] => Err(Failure::usage(
+            "`compare` measures through /proc, and runs on Linux only",
+        )),
         ["windows"] => windows::tools().and_then(|()| windows::kit()).map(drop),
         ["help" | "--help" | "-h"] => {
             eprintln!("{USAGE}");

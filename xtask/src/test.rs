@@ -20,7 +20,7 @@ const DENY: &str = "0.20.2";
 pub(crate) fn check(scope: Scope) -> Result {
     let mut steps = Steps::new();
     steps.run("formatting", || {
-        run(cargo().args(["fmt", "--all", "--check"]))
+        run(cargo().args("fmt --all --check".split(' ')))
     })?;
     steps.run("programs the tests start", || match scope {
         Scope::Everything => {
@@ -30,26 +30,20 @@ pub(crate) fn check(scope: Scope) -> Result {
         Scope::Fast => tools::ensure(&[tools::MEDIA]),
     })?;
     steps.run("clippy", || {
-        run(cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]))
+        run(cargo().args("clippy --workspace --all-targets -- -D warnings".split(' ')))
     })?;
     // Advisories are left to `cargo xtask deny`: they need the network and change by the day, and a
     // commit that passed has to pass again.
     steps.run("licences, bans, sources", || {
         ensure_cargo_command("deny", DENY)?;
-        run(cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]))
+        run(cargo().args("deny check licenses bans sources".split(' ')))
     })?;
 
     let mut nextest = cargo();
     nextest.args(["nextest", "run", "--workspace"]);
     match scope {
         Scope::Everything => {
+            steps.run("clippy for Windows", windows::clippy)?;
             let kit = steps.run("Windows build", windows::kit)?;
             nextest.env("E2E_WINDOWS_KIT", kit);
         }
@@ -62,7 +56,7 @@ pub(crate) fn check(scope: Scope) -> Result {
         run(&mut nextest)
     })?;
     steps.run("examples in the documentation", || {
-        run(cargo().args(["test", "--workspace", "--doc", "--quiet"]))
+        run(cargo().args("test --workspace --doc --quiet".split(' ')))
     })?;
     steps.summary();
     Ok(())

@@ -57,6 +57,21 @@ pub(crate) fn tools() -> Result {
         .args(["target", "add", TARGET]))
 }
 
+/// Checks the code that only Windows compiles.
+pub(crate) fn clippy() -> Result {
+    run(cargo().args([
+        "clippy",
+        "--package",
+        "lookback",
+        "--bins",
+        "--target",
+        TARGET,
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
 /// Builds the program and gives its place.
 fn build() -> Result<PathBuf> {
     run(cargo().args([

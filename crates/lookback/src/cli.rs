@@ -54,7 +54,7 @@ pub(crate) struct StatusOptions {
 /// What the command line comes to.
 pub(crate) enum Asked {
     /// Something to run.
-    Run(Command),
+    Run(Box<Command>),
     /// Help, or the version, as clap prints it.
     Text(clap::Error),
 }
@@ -72,7 +72,9 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Aske
         let command = with_file(Cli::command(), path, &text)?;
         cli = parse(command, &arguments).map_err(|error| Usage::new(on_one_line(&error)))?;
     }
-    Ok(Asked::Run(cli.command.unwrap_or(Command::Serve(cli.serve))))
+    Ok(Asked::Run(Box::new(
+        cli.command.unwrap_or(Command::Serve(cli.serve)),
+    )))
 }
 
 fn parse(command: clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
@@ -128,7 +130,7 @@ mod tests {
 
     fn command(arguments: &[&str]) -> Command {
         match ask(arguments) {
-            Ok(Asked::Run(command)) => command,
+            Ok(Asked::Run(command)) => *command,
             Ok(Asked::Text(text)) => panic!("{text}"),
             Err(error) => panic!("{error}"),
         }

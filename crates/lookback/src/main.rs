@@ -17,6 +17,8 @@ mod signals;
 mod sink;
 mod source;
 mod status;
+#[cfg(test)]
+mod testing;
 mod time;
 mod transport;
 mod usage;
@@ -35,32 +37,33 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let result = match cli::read(env::args_os()) {
+        Ok(Asked::Run(command)) => run(*command),
         Ok(Asked::Text(text)) => {
             // A reader that has seen enough, such as `head`, is no error.
             let _ = text.print();
-            Ok(())
-        }
-        Ok(Asked::Run(Command::Status(options))) => return status::run(&options),
-        Ok(Asked::Run(Command::Serve(options))) => serve(options, settings::default_inputs),
-        Ok(Asked::Run(Command::Demo(options))) => {
-            serve(options, || Ok(vec![Input::main(Address::Demo)]))
+            Ok(ExitCode::SUCCESS)
         }
         Err(usage) => Err(usage),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(usage) => {
-            // Where there is no standard error, the exit code has to do.
-            let _ = writeln!(io::stderr(), "lookback: {usage}");
-            ExitCode::from(USAGE)
-        }
+    result.unwrap_or_else(|usage| {
+        // Where there is no standard error, the exit code has to do.
+        let _ = writeln!(io::stderr(), "lookback: {usage}");
+        ExitCode::from(USAGE)
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode, Usage> {
+    match command {
+        Command::Serve(options) => serve(options, settings::default_inputs),
+        Command::Demo(options) => serve(options, || Ok(vec![Input::main(Address::Demo)])),
+        Command::Status(options) => Ok(status::run(&options)),
     }
 }
 
 fn serve(
     options: Options,
     inputs: impl FnOnce() -> Result<Vec<Input>, Usage>,
-) -> Result<(), Usage> {
+) -> Result<ExitCode, Usage> {
     log::start(options.log.clone());
     let settings = Settings::new(options, inputs)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -70,5 +73,5 @@ fn serve(
     let result = runtime.block_on(serve::run(settings));
     // Threads that wait in a read or a write are not waited for.
     runtime.shutdown_background();
-    result
+    result.map(|()| ExitCode::SUCCESS)
 }

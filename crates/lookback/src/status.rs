@@ -30,6 +30,7 @@ pub(crate) fn run(options: &StatusOptions) -> ExitCode {
     }
 }
 
+#[derive(Debug)]
 struct Failure {
     line: String,
     code: u8,
@@ -91,10 +92,10 @@ fn fetch(server: &Endpoint, token: Option<&str>) -> io::Result<String> {
     let token = token.map_or(String::new(), |token| {
         format!("Authorization: Bearer {token}\r\n")
     });
-    write!(
-        stream,
+    let request = format!(
         "GET /api/v1/status HTTP/1.1\r\nHost: {server}\r\n{token}Connection: close\r\n\r\n"
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
@@ -206,4 +207,119 @@ fn mebibytes(bytes: u64) -> String {
 fn length(seconds: f64) -> String {
     let whole = seconds as u64;
     format!("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const ANSWER: &str = r#"{"version": "1.2.3",
+        "memory": {"limit_bytes": 536870912, "used_bytes": 1048576, "held_bytes": 524288, "index_bytes": 9},
+        "channels": [
+            {"name": "main", "state": "recording", "source": "/run/obs.ts", "runs": 1,
+             "received_bytes": 9, "discarded_bytes": 0,
+             "problems": [{"code": "second_source", "count": 2, "hint": "give it a channel"}],
+             "window": {"start": "x", "end": "y", "duration_s": 3723.4, "bytes": 1048576},
+             "video": {"codec": "avc1.64001f", "width": 1280, "height": 720, "fps": 29.97002997},
+             "audio": [{"codec": "mp4a.40.2", "channels": 2, "sample_rate": 48000}]},
+            {"name": "cam2", "state": "waiting", "source": null, "runs": 0, "received_bytes": 0,
+             "discarded_bytes": 0, "problems": [], "window": null, "video": null, "audio": []}],
+        "decks": [{"name": "main", "state": "playing", "position_s": 3.21, "duration_s": 30.0, "speed": 1.0}]}"#;
+
+    /// A server that gives one answer. Gives its URL, and what it was asked.
+    fn server(answer: String) -> (String, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let asked = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                request.extend(byte);
+            }
+            stream.write_all(answer.as_bytes()).expect("it listens");
+            String::from_utf8(request).expect("text")
+        });
+        (url, asked)
+    }
+
+    fn options(server: &str) -> StatusOptions {
+        StatusOptions {
+            server: server.to_owned(),
+            token_file: None,
+            json: false,
+        }
+    }
+
+    #[test]
+    fn people_get_a_table() {
+        let table = show(ANSWER, false).unwrap_or_else(|error| panic!("{}", error.line));
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(
+            lines[0],
+            "lookback 1.2.3: 1.0 MiB of 512.0 MiB used, 0.5 MiB of it held by clips"
+        );
+        for cell in [
+            "1:02:03",
+            "avc1.64001f 1280x720 29.97 fps",
+            "mp4a.40.2 48000 Hz 2 ch",
+            "/run/obs.ts",
+        ] {
+            assert!(lines[3].contains(cell), "{cell} in {}", lines[3]);
+        }
+        assert_eq!(lines[4], "  second_source (2 times): give it a channel");
+        assert!(
+            lines[5].starts_with("cam2     waiting    -"),
+            "{}",
+            lines[5]
+        );
+        assert_eq!(lines[7], "deck main: playing, at 3.2 of 30.0 s");
+        assert!(show(ANSWER, true).is_ok_and(|text| text == ANSWER));
+    }
+
+    #[test]
+    fn a_server_is_asked_with_its_token() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("token");
+        fs::write(&file, "0123456789abcdef\n").expect("a file");
+        let (url, asked) = server(format!("HTTP/1.1 200 OK\r\n\r\n{ANSWER}"));
+        let answer = ask(&StatusOptions {
+            token_file: Some(file),
+            ..options(&url)
+        });
+        assert!(answer.is_ok_and(|body| body == ANSWER));
+        let request = asked.join().expect("no panic");
+        assert!(
+            request.starts_with("GET /api/v1/status HTTP/1.1\r\n"),
+            "{request}"
+        );
+        assert!(
+            request.contains("\r\nAuthorization: Bearer 0123456789abcdef\r\n"),
+            "{request}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_word_and_a_code() {
+        let failure = |server: &str| ask(&options(server)).expect_err("no answer");
+        let (locked, _) = server("HTTP/1.1 401 Unauthorized\r\n\r\n".to_owned());
+        let error = failure(&locked);
+        assert!(
+            error.line.contains("--token-file") && error.code == MISTAKE,
+            "{}",
+            error.line
+        );
+        let (other, _) = server("SSH-2.0-OpenSSH\r\n".to_owned());
+        assert_eq!(failure(&other).code, NO_ANSWER);
+        let closed = TcpListener::bind("127.0.0.1:0")
+            .and_then(|it| it.local_addr())
+            .expect("a port");
+        let error = failure(&format!("http://{closed}"));
+        assert!(error.line.contains("no lookback answers") && error.code == NO_ANSWER);
+        assert_eq!(failure("ftp://x").code, MISTAKE);
+    }
 }

@@ -70,3 +70,86 @@ impl Transport {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lookback_mpegts::{PACKET_LEN, Packet, Pid};
+    use lookback_replay::Selection;
+
+    use super::*;
+    use crate::clock;
+    use crate::testing::{record, recorder, video};
+
+    /// Two seconds of video, written again.
+    fn written() -> Vec<u8> {
+        let recorder = recorder();
+        let channel = recorder.add_channel("main");
+        record(&channel, &video(2.0), clock::now());
+        let clip = channel
+            .clip(Selection::All, clock::now())
+            .expect("recorded");
+        let mut transport = Transport::new(&clip.program());
+        let mut out = Vec::new();
+        let mut units = clip.units();
+        while let Some(unit) = units.next().expect("it is all there") {
+            transport.write(&unit, &mut out);
+        }
+        out
+    }
+
+    fn packets(bytes: &[u8]) -> impl Iterator<Item = Packet<'_>> {
+        let (packets, rest) = bytes.as_chunks::<PACKET_LEN>();
+        assert!(rest.is_empty());
+        packets.iter().map(Packet::new)
+    }
+
+    #[test]
+    fn nothing_is_lost_on_the_way() {
+        let recorder = recorder();
+        let channel = recorder.add_channel("again");
+        record(&channel, &written(), clock::now());
+        let status = channel.status(clock::now());
+        assert_eq!((status.runs, status.discarded_bytes), (1, 0));
+        assert!(status.problems.is_empty(), "{:?}", status.problems);
+        let window = status.window.expect("it plays");
+        assert!(
+            (1.9..=2.1).contains(&window.duration.as_secs_f64()),
+            "{window:?}"
+        );
+    }
+
+    #[test]
+    fn tables_stand_before_keyframes_and_every_100_ms() {
+        let bytes = written();
+        let mut since_tables = None;
+        let mut tables = 0;
+        for packet in packets(&bytes) {
+            let random_access = packet.adaptation().is_some_and(|field| field.random_access);
+            if packet.pid() == Pid::PAT {
+                since_tables = Some(0);
+                tables += 1;
+            } else if packet.unit_start() && packet.payload().starts_with(&[0, 0, 1, 0xe0]) {
+                let since = since_tables.as_mut().expect("tables come first");
+                assert!(
+                    !random_access || *since == 0,
+                    "a keyframe follows its tables"
+                );
+                *since += 1;
+            }
+        }
+        assert!(tables >= 20, "{tables} in two seconds");
+    }
+
+    #[test]
+    fn the_clock_rises_and_is_never_far() {
+        let bytes = written();
+        let clocks: Vec<u64> = packets(&bytes)
+            .filter_map(|packet| packet.adaptation().and_then(|field| field.pcr))
+            .map(Pcr::base)
+            .collect();
+        assert!(clocks.len() >= 20);
+        for pair in clocks.windows(2) {
+            assert!(pair[0] <= pair[1] && pair[1] - pair[0] <= 9_000, "{pair:?}");
+        }
+    }
+}

@@ -36,8 +36,6 @@ pub struct Channel {
 
 pub(crate) struct State {
     pub(crate) log: Log,
-    /// Track and first byte of each unit that is not complete.
-    pub(crate) open_units: Vec<(usize, u64)>,
     source: Option<String>,
     /// The slab to go on with, while no source is connected.
     filling: Option<Filling>,
@@ -119,7 +117,6 @@ impl Channel {
             recorder,
             state: Mutex::new(State {
                 log,
-                open_units: Vec::new(),
                 source: None,
                 filling: None,
                 paused: false,
@@ -508,8 +505,6 @@ impl Writer {
         state.log.end = self.at;
         state.last_arrival = now.or(state.last_arrival);
         state.publish(batch, self.scanner.run());
-        state.open_units.clear();
-        state.open_units.extend(self.scanner.open_units());
         let dropped = match (keep, now) {
             (Some(keep), Some(now)) => state.keep_from(now - keep),
             _ => Vec::new(),
@@ -542,6 +537,5 @@ impl Drop for Writer {
         let mut state = self.channel.lock();
         state.source = None;
         state.filling = self.filling.take();
-        state.open_units.clear();
     }
 }

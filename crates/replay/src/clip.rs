@@ -130,13 +130,12 @@ impl Channel {
             .min((block_of(last.end) + TAIL_BLOCKS + 1) * crate::slab::SLAB_LEN as u64);
         let bytes = first.key.offset..limit;
         let faults = state.log.faults_in(&bytes);
-        let open_units = state.open_units.clone();
         let first_block = block_of(bytes.start);
         let pin = self.pin(&mut state, bytes);
         drop(state);
 
         place_on_timeline(&mut parts);
-        let layout = Layout::new(&parts, &faults, &open_units, limit, Blocks::new(self));
+        let layout = Layout::new(&parts, &faults, limit, Blocks::new(self));
         let recorder = self.recorder();
         let clip = Arc::new(Clip {
             id: new_id(),
@@ -359,8 +358,13 @@ fn resolve(state: &State, selection: Selection, now: Wall) -> Result<Resolved, C
             keys.start
         };
         let until = partition(start..keys.end, |at| to.is_none_or(|to| key_wall(at) < to));
-        let last_key = state.log.keys[until.max(start + 1) - 1];
-        if let Some(end) = end_of_part(state, run, last_key, to) {
+        let last = until.max(start + 1) - 1;
+        let last_key = state.log.keys[last];
+        // With an open key may come pictures that are shown before it, in the group before.
+        let first = last
+            .saturating_sub(usize::from(last_key.is_open))
+            .max(start);
+        if let Some(end) = end_of_part(state, run, state.log.keys[first], last_key, to) {
             parts.push(Part {
                 run: Arc::clone(run),
                 key: state.log.keys[start],
@@ -403,8 +407,8 @@ struct End {
 
 /// The last picture of a part: the first at which all that is shown before `to` is there, and, as
 /// pictures come in another order than they are shown in, none is missing between.
-fn end_of_part(state: &State, run: &Run, key: Key, to: Option<Wall>) -> Option<End> {
-    let Group { pictures, is_whole } = pictures_from(state, run, key);
+fn end_of_part(state: &State, run: &Run, key: Key, last_key: Key, to: Option<Wall>) -> Option<End> {
+    let Group { pictures, is_whole } = pictures_from(state, run, key, last_key);
     // The earliest picture that follows each one.
     let mut later_pts = vec![Ticks(i64::MAX); pictures.len()];
     for at in (1..pictures.len()).rev() {
@@ -413,6 +417,7 @@ fn end_of_part(state: &State, run: &Run, key: Key, to: Option<Wall>) -> Option<E
 
     let mut best: Option<End> = None;
     let mut shown = Ticks(i64::MIN);
+    let mut behind_key = 0;
     let mut frame = run.tracks[run.cut].nominal_frame();
     for (at, &(cursor, entry)) in pictures.iter().enumerate() {
         if let Some((_, before)) = at.checked_sub(1).map(|before| pictures[before])
@@ -421,8 +426,9 @@ fn end_of_part(state: &State, run: &Run, key: Key, to: Option<Wall>) -> Option<E
             frame = entry.dts() - before.dts();
         }
         shown = shown.max(entry.pts);
+        behind_key += i64::from(entry.pts > key.pts);
         let all_known = is_whole || pictures.len() - at > REORDER_MAX;
-        let evenly_spaced = || shown - key.pts == Ticks(frame.0 * at as i64);
+        let evenly_spaced = || shown - key.pts == Ticks(frame.0 * behind_key);
         // A picture is never shown before it is decoded.
         let none_can_come = || shown <= entry.dts() + frame;
         if best.is_none()
@@ -442,15 +448,15 @@ fn end_of_part(state: &State, run: &Run, key: Key, to: Option<Wall>) -> Option<E
     best
 }
 
-/// A group of pictures, as far as it has come.
+/// Groups of pictures, as far as they have come.
 struct Group {
     pictures: Vec<(Cursor, Entry)>,
-    /// No more pictures belong to it.
+    /// No more pictures belong to them.
     is_whole: bool,
 }
 
-/// The pictures from `key` up to the next key.
-fn pictures_from(state: &State, run: &Run, key: Key) -> Group {
+/// The pictures from `key` up to the key behind `last_key`.
+fn pictures_from(state: &State, run: &Run, key: Key, last_key: Key) -> Group {
     let mut pictures = Vec::new();
     let mut cursor = key.cursor;
     while let Some(block) = state.log.block(cursor.block) {
@@ -458,7 +464,7 @@ fn pictures_from(state: &State, run: &Run, key: Key) -> Group {
             if entry.track() != run.cut || entry.offset < key.offset || entry.is(Entry::DAMAGED) {
                 continue;
             }
-            let next_group = entry.is(Entry::KEY) && entry.offset > key.offset;
+            let next_group = entry.is(Entry::KEY) && entry.offset > last_key.offset;
             if next_group || !run.contains(entry.offset) {
                 return Group {
                     pictures,

@@ -12,7 +12,7 @@
 //! Cutting out is done packet by packet only where something is to be cut out. The rest is ranges, so
 //! that the layout of an hour costs no more than that of a second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -52,13 +52,16 @@ pub(crate) struct Layout {
 /// The entries of a part: all in a range of bytes but some.
 pub(crate) struct Selected {
     pub(crate) bytes: Range<u64>,
-    /// Offsets of the units that are left out, in order.
-    left_out: Vec<u64>,
+    /// Where the last unit of each track ends.
+    ends: Vec<u64>,
+    /// Offsets of the units that are left out before that.
+    left_out: BTreeSet<u64>,
 }
 
 impl Selected {
     pub(crate) fn contains(&self, entry: &Entry) -> bool {
-        self.bytes.contains(&entry.offset) && self.left_out.binary_search(&entry.offset).is_err()
+        (self.bytes.start..self.ends[entry.track()]).contains(&entry.offset)
+            && !self.left_out.contains(&entry.offset)
     }
 }
 
@@ -126,22 +129,20 @@ impl Patch {
 }
 
 impl Layout {
-    /// The layout of `parts`. `faults` are those of the whole clip, `open_units` what was not complete
-    /// when it was made (track and start), `limit` the end of what may be looked at.
+    /// The layout of `parts`. `faults` are those of the whole clip, `limit` the end of what may be
+    /// looked at.
     pub(crate) fn new(
         parts: &[Part],
         faults: &[Fault],
-        open_units: &[(usize, u64)],
         limit: u64,
         mut blocks: Blocks<'_>,
     ) -> Self {
         let mut builder = Builder::default();
-        for (at, part) in parts.iter().enumerate() {
+        for part in parts {
             let mut cut = Cut::new(part, faults, limit);
             cut.head(&mut blocks);
             cut.damage(&mut blocks);
-            let newest = at + 1 == parts.len();
-            cut.tail(if newest { open_units } else { &[] }, &mut blocks);
+            cut.tail(&mut blocks);
             builder.part(part, cut, &mut blocks);
         }
         Self {
@@ -176,14 +177,14 @@ impl Layout {
             Content::Patched(range, patch) => {
                 let skip = into % PACKET;
                 let from = range.start + into - skip;
-                let wanted = (skip as usize).saturating_add(max).div_ceil(PACKET_LEN) * PACKET_LEN;
-                let until = range.end.min(from + wanted.min(PATCHED_LEN) as u64);
+                let wanted = skip as usize + max.min(PATCHED_LEN);
+                let whole = wanted.next_multiple_of(PACKET_LEN) as u64;
+                let until = range.end.min(from + whole);
                 let mut bytes = blocks.copy(from..until)?;
                 let (packets, _) = bytes.as_chunks_mut();
                 packets.iter_mut().for_each(|packet| patch.apply(packet));
                 let bytes = bytes.freeze();
-                let end = bytes.len().min(skip as usize + max);
-                Some(bytes.slice(skip as usize..end))
+                Some(bytes.slice(skip as usize..bytes.len().min(wanted)))
             }
         }
     }
@@ -196,16 +197,19 @@ struct Cut<'a> {
     limit: u64,
     /// The part's bytes, from the first picture to the last sound.
     bytes: Range<u64>,
-    /// Packets of these PIDs in these ranges, and the unit that each is.
+    /// Packets of these PIDs in these ranges.
     out: Vec<Out>,
+    /// The units that these packets are, up to the last one of each track.
+    left_out: BTreeSet<u64>,
     /// Where the first unit of each track is that is in the part.
     started: Vec<Option<u64>>,
+    /// Where the last unit of each track ends that is in the part.
+    ends: Vec<u64>,
 }
 
 struct Out {
     bytes: Range<u64>,
     pid: Pid,
-    unit: Option<u64>,
 }
 
 impl<'a> Cut<'a> {
@@ -219,8 +223,10 @@ impl<'a> Cut<'a> {
             part,
             faults: &faults[from..to.max(from)],
             limit,
+            ends: vec![bytes.start; started.len()],
             bytes,
             out: Vec::new(),
+            left_out: BTreeSet::new(),
             started,
         }
     }
@@ -235,10 +241,10 @@ impl<'a> Cut<'a> {
 
     fn leave_out(&mut self, entry: &Entry) {
         let pid = self.pid(entry.track());
+        self.left_out.insert(entry.offset);
         self.out.push(Out {
             bytes: entry.bytes(),
             pid,
-            unit: Some(entry.offset),
         });
     }
 
@@ -324,55 +330,56 @@ impl<'a> Cut<'a> {
     }
 
     /// Takes in the sound that belongs to the last pictures, and leaves out all else behind them.
-    fn tail(&mut self, open_units: &[(usize, u64)], blocks: &mut Blocks<'_>) {
-        let run = &self.part.run;
-        let last_block = block_of(self.part.end) + TAIL_BLOCKS;
-        let mut behind = Vec::new();
-        let mut done: Vec<bool> = (0..run.tracks.len())
-            .map(|track| track == run.cut)
-            .collect();
-        let mut end = self.part.end;
+    fn tail(&mut self, blocks: &mut Blocks<'_>) {
+        let part = self.part;
+        let last_block = block_of(part.end) + TAIL_BLOCKS;
         // Sound may have come earlier than the pictures it belongs to.
         let start = Cursor {
-            block: block_of(self.part.end)
+            block: block_of(part.end)
                 .saturating_sub(TAIL_BLOCKS)
-                .max(block_of(self.part.key.offset)),
+                .max(block_of(part.key.offset)),
             entry: 0,
         };
+        let seen_from = (start.block * SLAB_LEN as u64).max(part.key.offset);
+        self.ends.fill(seen_from);
+        self.ends[part.run.cut] = part.end;
+        let mut done: Vec<bool> = (0..self.ends.len())
+            .map(|track| track == part.run.cut)
+            .collect();
+        let mut damaged = Vec::new();
         blocks.entries(start, |cursor, entry| {
             if cursor.block > last_block {
                 return false;
             }
-            if !run.contains(entry.offset) || entry.offset < self.part.key.offset {
+            if self.is_cut(entry)
+                || !part.run.contains(entry.offset)
+                || entry.offset < part.key.offset
+            {
                 return true;
             }
-            if entry.track() == run.cut {
-                if cursor > self.part.last {
-                    behind.push(*entry);
-                }
-            } else if entry.pts >= self.part.end_pts || entry.is(Entry::DAMAGED) {
-                done[entry.track()] |= entry.pts >= self.part.end_pts;
-                behind.push(*entry);
-            } else if !self.out.iter().any(|out| out.unit == Some(entry.offset)) {
-                end = end.max(entry.end());
+            let track = entry.track();
+            if entry.pts >= part.end_pts {
+                done[track] = true;
+            } else if entry.is(Entry::DAMAGED) {
+                damaged.push(*entry);
+            } else if !self.left_out.contains(&entry.offset) {
+                self.ends[track] = self.ends[track].max(entry.end());
             }
-            // Units that begin before the end may become complete well behind it.
-            cursor <= self.part.last || !done.iter().all(|&done| done) || entry.offset < end
+            cursor <= part.last || !done.iter().all(|&done| done)
         });
-        if self.part.continues {
-            end = run.end.unwrap_or(end);
-        }
-        self.bytes.end = end.min(self.limit);
-        let bytes = self.bytes.clone();
-        for entry in behind.iter().filter(|entry| entry.offset < bytes.end) {
+        let end = match part.continues {
+            true => part.run.end,
+            false => self.ends.iter().max().copied(),
+        };
+        self.bytes.end = end.unwrap_or(part.end).min(self.limit);
+        for entry in &damaged {
             self.leave_out(entry);
         }
-        for &(track, start) in open_units.iter().filter(|&&(_, start)| start < bytes.end) {
-            let pid = self.pid(track);
+        // Units that begin before the end may be complete long after it, or not yet.
+        for (track, &end) in self.ends.iter().enumerate() {
             self.out.push(Out {
-                bytes: start..bytes.end,
-                pid,
-                unit: None,
+                bytes: end..self.bytes.end,
+                pid: part.run.tracks[track].pid,
             });
         }
     }
@@ -452,11 +459,10 @@ impl Builder {
             )
         });
         self.counters = Some(moved.collect());
-        let mut left_out: Vec<u64> = cut.out.iter().filter_map(|out| out.unit).collect();
-        left_out.sort_unstable();
         self.selections.push(Selected {
             bytes: cut.bytes,
-            left_out,
+            ends: cut.ends,
+            left_out: cut.left_out,
         });
     }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::budget::Budget;
-use crate::index::{Cursor, Entry, Fault, Key};
+use crate::index::{Cursor, Entry, Fault, FaultKind, Key};
 use crate::run::Run;
 use crate::slab::{SLAB_LEN, Slab};
 
@@ -147,8 +147,20 @@ impl Log {
         if self.window.is_empty() {
             return;
         }
+        // A sign that a unit is damaged comes when the unit ends.
+        let at = self
+            .faults
+            .partition_point(|known| known.offset <= fault.offset);
+        if let FaultKind::Hole { len } = fault.kind
+            && let Some(last) = at.checked_sub(1).map(|last| &mut self.faults[last])
+            && last.end() == fault.offset
+            && let FaultKind::Hole { len: known } = &mut last.kind
+        {
+            *known += len;
+            return;
+        }
         self.budget.index_grows(size_of::<Fault>());
-        self.faults.push_back(fault);
+        self.faults.insert(at, fault);
     }
 
     /// Takes over the newest state of a run.

@@ -13,6 +13,8 @@ mod selection;
 mod server;
 mod socket;
 mod status;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::sync::Arc;

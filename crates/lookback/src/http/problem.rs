@@ -62,11 +62,6 @@ impl Problem {
     }
 
     #[cfg(test)]
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    #[cfg(test)]
     pub(super) fn code(&self) -> &'static str {
         self.code
     }

@@ -39,7 +39,16 @@ pub(crate) struct Connections {
 
 /// Serves for ever.
 pub(crate) async fn serve(listener: TcpListener, router: Router, connections: Arc<Connections>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    serve_up_to(CONNECTIONS_MAX, listener, router, connections).await;
+}
+
+async fn serve_up_to(
+    connections_max: usize,
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+) {
+    let places = Arc::new(Semaphore::new(connections_max));
     let mut tasks = JoinSet::new();
     loop {
         let place = Arc::clone(&places)
@@ -134,4 +143,142 @@ fn timed_out(error: &hyper::Error) -> bool {
         .source()
         .and_then(|source| source.downcast_ref::<io::Error>());
     io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::io::{Read, Write};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::Body;
+    use axum::routing::get;
+    use bytes::Bytes;
+    use http_body::Frame;
+
+    use super::*;
+    use crate::testing::{eventually, on_a_thread};
+
+    const PLACES: usize = 4;
+
+    /// A body that is always ready, and never ends. It holds something, as a clip does.
+    struct Endless {
+        _held: Arc<()>,
+    }
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 256 << 10])))))
+        }
+    }
+
+    struct Running {
+        address: SocketAddr,
+        connections: Arc<Connections>,
+        held: Arc<()>,
+        _tasks: JoinSet<()>,
+    }
+
+    async fn start() -> Running {
+        let held = Arc::new(());
+        let for_bodies = Arc::clone(&held);
+        let endless = move || {
+            let body = Endless {
+                _held: Arc::clone(&for_bodies),
+            };
+            async move { Body::new(body) }
+        };
+        let router = Router::new()
+            .route("/endless", get(endless))
+            .route(
+                "/fault",
+                get(|| async { panic!("a fault, as the test wants it") as &str }),
+            )
+            .route("/", get(|| async { "fine" }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let connections = Arc::new(Connections::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve_up_to(
+            PLACES,
+            listener,
+            router,
+            Arc::clone(&connections),
+        ));
+        Running {
+            address,
+            connections,
+            held,
+            _tasks: tasks,
+        }
+    }
+
+    fn ask(server: &Running, path: &str) -> std::net::TcpStream {
+        let mut stream = std::net::TcpStream::connect(server.address).expect("it listens");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .expect("sent");
+        stream
+    }
+
+    async fn answer(mut stream: std::net::TcpStream) -> String {
+        on_a_thread(move || {
+            let mut text = String::new();
+            stream
+                .read_to_string(&mut text)
+                .map(|_| text)
+                .expect("an end")
+        })
+        .await
+    }
+
+    /// Time stands still but for the limit, which comes when nothing else can happen.
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_reader_is_cut_off_and_holds_nothing_any_more() {
+        let server = start().await;
+        let stalled = ask(&server, "/endless");
+        let cut_off = || server.connections.cut_off.load(Ordering::Relaxed);
+        eventually("the reader is cut off", || cut_off() == 1).await;
+        eventually("what it held is free", || {
+            Arc::strong_count(&server.held) == 2
+        })
+        .await;
+        assert_eq!(server.connections.open.load(Ordering::Relaxed), 0);
+        drop(stalled);
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_own_connection_only() {
+        let server = start().await;
+        let bystander = std::net::TcpStream::connect(server.address).expect("it listens");
+        assert_eq!(answer(ask(&server, "/fault")).await, "");
+        assert!(answer(ask(&server, "/")).await.ends_with("fine"));
+        eventually("only the bystander is left", || {
+            server.connections.open.load(Ordering::Relaxed) == 1
+        })
+        .await;
+        drop(bystander);
+    }
+
+    #[tokio::test]
+    async fn clients_beyond_the_limit_wait_for_a_place() {
+        let server = start().await;
+        let open = || server.connections.open.load(Ordering::Relaxed);
+        let idle: Vec<_> = (0..PLACES)
+            .map(|_| std::net::TcpStream::connect(server.address).expect("it listens"))
+            .collect();
+        eventually("all places are taken", || open() == PLACES as u64).await;
+        let waiting = ask(&server, "/");
+        drop(idle);
+        assert!(answer(waiting).await.ends_with("fine"));
+    }
 }

@@ -5,6 +5,8 @@
 //! a media source neither reconnects nor sees time jump. When the clip has ended, the sink is closed.
 
 mod pace;
+#[cfg(all(test, unix))]
+mod tests;
 mod timeline;
 
 use std::io;

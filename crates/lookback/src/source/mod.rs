@@ -215,3 +215,6 @@ async fn on_its_own_thread(feed: Feed, work: impl FnOnce(&Feed) + Send + 'static
         feed.panicked();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,13 @@ impl Source {
         Ok(Self { listener })
     }
 
+    #[cfg(test)]
+    pub(super) fn address(&self) -> SocketAddr {
+        self.listener
+            .local_addr()
+            .expect("a bound socket has an address")
+    }
+
     /// Records each connection; while one is recorded, others are refused.
     pub(super) async fn run(self, feed: Feed) {
         loop {

@@ -41,6 +41,13 @@ impl Source {
         Ok(Self { socket })
     }
 
+    #[cfg(test)]
+    pub(super) fn address(&self) -> SocketAddr {
+        self.socket
+            .local_addr()
+            .expect("a bound socket has an address")
+    }
+
     /// Records each sender, for ever.
     pub(super) async fn run(self, feed: Feed) {
         let mut datagram = vec![0; DATAGRAM_MAX];

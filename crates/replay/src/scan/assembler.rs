@@ -3,6 +3,8 @@
 //! Of a unit's bytes only the first are looked at: the PES header, and for video what comes up to the
 //! first slice. Only these are copied.
 
+use std::mem;
+
 use lookback_codec::{Codec, Head, ParameterSets, Picture, inspect};
 use lookback_mpegts::{PACKET_LEN, Packet, PesError, PesHeader};
 
@@ -20,6 +22,8 @@ pub(super) struct Assembler {
     codec: Codec,
     pub(super) parameters: ParameterSets,
     pub(super) open: Option<Open>,
+    /// Packets were lost since the newest unit began.
+    pub(super) lost: bool,
     /// The first bytes of the open unit; with its PES header as long as that is not whole.
     head: Vec<u8>,
 }
@@ -33,6 +37,8 @@ pub(super) struct Open {
     pub(super) random_access: bool,
     /// Packets of it were lost.
     pub(super) damaged: bool,
+    /// Packets were lost between the beginning of the unit before and its own.
+    pub(super) behind_loss: bool,
     /// Its PES header went over more than one packet.
     pub(super) split_header: bool,
     /// Counters that PAT and PMT had last when it began.
@@ -60,6 +66,11 @@ impl Open {
     pub(super) fn length_reached(&self) -> bool {
         self.missing == Some(0)
     }
+
+    /// Whether bytes are missing for the length that was given.
+    pub(super) fn is_short(&self) -> bool {
+        self.missing.is_some_and(|missing| missing > 0)
+    }
 }
 
 /// What [`Assembler::push`] has found out.
@@ -69,8 +80,8 @@ pub(super) enum Step {
     More,
     /// The header of the open unit is known now.
     Header,
-    /// The unit is no PES packet, or too large: it was dropped.
-    Dropped,
+    /// The unit is no PES packet, or too large.
+    Unusable,
 }
 
 impl Assembler {
@@ -79,6 +90,7 @@ impl Assembler {
             codec,
             parameters: ParameterSets::new(codec),
             open: None,
+            lost: false,
             head: Vec::new(),
         }
     }
@@ -101,6 +113,7 @@ impl Assembler {
             first_counter: packet.counter(),
             random_access: packet.adaptation().is_some_and(|field| field.random_access),
             damaged: false,
+            behind_loss: mem::take(&mut self.lost),
             split_header: false,
             table_counters,
             header: None,
@@ -121,8 +134,7 @@ impl Assembler {
         open.end = offset + PACKET_LEN as u64;
         open.stuffed = is_stuffed(packet);
         if open.end - open.start > UNIT_BYTES_MAX {
-            self.open = None;
-            return Step::Dropped;
+            return Step::Unusable;
         }
         if open.header.is_none() {
             return self.read_header(payload);
@@ -160,10 +172,7 @@ impl Assembler {
                 Step::Header
             }
             Err(PesError::Truncated) if self.head.len() < HEADER_MAX => Step::More,
-            Err(_) => {
-                self.open = None;
-                Step::Dropped
-            }
+            Err(_) => Step::Unusable,
         }
     }
 

@@ -8,6 +8,7 @@ mod assembler;
 mod programs;
 
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -91,13 +92,6 @@ impl Scanner {
         self.demux.run.as_ref()
     }
 
-    /// Track and start of the units that are not complete yet.
-    pub(crate) fn open_units(&self) -> impl Iterator<Item = (usize, u64)> {
-        let open =
-            |(track, assembler): (usize, &Assembler)| Some((track, assembler.open.as_ref()?.start));
-        self.demux.assemblers.iter().enumerate().filter_map(open)
-    }
-
     /// Whether a packet has ever been found.
     pub(crate) fn has_packets(&self) -> bool {
         !self.demux.pids.is_empty()
@@ -131,6 +125,12 @@ struct Demux {
     pids: Vec<PidState>,
     programs: Programs,
     assemblers: Vec<Assembler>,
+    /// The track whose unit has just reached its length.
+    reached: Option<usize>,
+    /// The newest stretch of bytes that are of no use.
+    hole: Range<u64>,
+    /// The PID of the newest packet, if it is one that counts.
+    counted: Option<Pid>,
     run: Option<Run>,
     clock: Clock,
     batch: Batch,
@@ -171,6 +171,9 @@ impl Demux {
             pids: Vec::new(),
             programs: Programs::default(),
             assemblers: Vec::new(),
+            reached: None,
+            hole: base..base,
+            counted: None,
             run: None,
             clock: Clock::default(),
             batch: Batch::default(),
@@ -179,32 +182,69 @@ impl Demux {
 
     fn frame(&mut self, frame: Frame<'_>) {
         match frame {
-            Frame::Packet { offset, bytes } => self.packet(offset, Packet::new(bytes)),
-            Frame::Skipped { offset, len } => self.hole(offset, len),
+            Frame::Packet { offset, bytes } => {
+                self.settle();
+                self.packet(offset, Packet::new(bytes));
+            }
+            Frame::Skipped { offset, len } => {
+                self.batch.discarded += len;
+                let goes_on = self.hole.end == offset;
+                self.hole(offset, len);
+                if !goes_on {
+                    self.leave_out_torn(offset - PACKET_LEN as u64);
+                }
+            }
         }
     }
 
-    /// Bytes that are no packets. No unit that they lie in can be walked through any more.
+    /// Where the row of packets breaks off, the last of them may be made of two.
+    fn leave_out_torn(&mut self, offset: u64) {
+        let len = PACKET_LEN as u64;
+        self.fault(offset, FaultKind::Hole { len });
+        if let Some(pid) = self.counted.take() {
+            self.fault(offset, FaultKind::Counter { pid, ahead: 1 });
+        }
+    }
+
+    /// Completes the unit that has reached its length with the packet before.
+    fn settle(&mut self) {
+        if let Some(track) = self.reached.take()
+            && let Some(open) = self.assemblers[track].open.take()
+        {
+            self.complete(track, open);
+        }
+    }
+
+    /// Bytes that are of no use. No unit that they lie in can be walked through any more.
     fn hole(&mut self, offset: u64, len: u64) {
-        self.batch.discarded += len;
         self.fault(offset, FaultKind::Hole { len });
         if !self.pids.is_empty() {
             self.batch.problems.push("damaged");
         }
-        let open = self
-            .assemblers
-            .iter_mut()
-            .filter_map(|assembler| assembler.open.as_mut());
-        open.for_each(|open| open.damaged = true);
+        if self.hole.end != offset {
+            self.hole.start = offset;
+        }
+        self.hole.end = offset + len;
+        // Where there is room for a whole round of the counters, they do not tell what was lost.
+        let hides_loss = self.hole.end - self.hole.start >= 16 * PACKET_LEN as u64;
+        for assembler in &mut self.assemblers {
+            assembler.lost |= hides_loss;
+            if let Some(open) = &mut assembler.open {
+                open.damaged = true;
+            }
+        }
+        self.settle();
     }
 
     fn packet(&mut self, offset: u64, packet: Packet<'_>) {
         let pid = packet.pid();
+        self.counted = None;
         if pid == Pid::NULL {
             return;
         }
         if packet.transport_error() {
             // Nothing in it can be trusted, the PID included.
+            self.batch.discarded += PACKET_LEN as u64;
             self.hole(offset, PACKET_LEN as u64);
             return;
         }
@@ -267,27 +307,37 @@ impl Demux {
         let (pid, role) = (state.pid, state.role);
         let beginning = packet.bytes().first_chunk().copied().unwrap_or_default();
         let before = mem::replace(&mut state.beginning, beginning);
+        let twice = state.counter == Some(packet.counter()) && beginning == before;
+        if twice {
+            let len = PACKET_LEN as u64;
+            self.fault(offset, FaultKind::Hole { len });
+            return false;
+        }
+        self.counted = Some(pid);
         state.previous = state.counter.replace(packet.counter());
         let Some(last) = state.previous else {
             self.note_late_counter(pid, packet.counter());
             return true;
         };
         let ahead = packet.counter().wrapping_sub(last).wrapping_sub(1) & 0x0f;
-        if ahead == 0 || packet.adaptation().is_some_and(|field| field.discontinuity) {
+        if ahead == 0 {
             return true;
         }
         self.fault(offset, FaultKind::Counter { pid, ahead });
-        let twice = ahead == 0x0f && beginning == before;
-        if !twice {
-            self.batch.problems.push("lost_packets");
-            if let Role::Track(track) = role
-                && let Some(open) = &mut self.assemblers[track].open
+        if packet.adaptation().is_some_and(|field| field.discontinuity) {
+            return true;
+        }
+        self.batch.problems.push("lost_packets");
+        if let Role::Track(track) = role {
+            let assembler = &mut self.assemblers[track];
+            assembler.lost = true;
+            if let Some(open) = &mut assembler.open
                 && !(packet.unit_start() && open.is_whole())
             {
                 open.damaged = true;
             }
         }
-        !twice
+        true
     }
 
     /// A PID that first comes after the run's first key has a counter before it all the same.
@@ -452,7 +502,8 @@ impl Demux {
             return;
         }
         if Assembler::begins_unit(packet) {
-            if let Some(open) = self.assemblers[track].open.take() {
+            if let Some(mut open) = self.assemblers[track].open.take() {
+                open.damaged |= open.is_short();
                 self.complete(track, open);
             }
             let Some(run) = &self.run else { return };
@@ -465,9 +516,11 @@ impl Demux {
         let had_picture = self.has_picture(track);
         let step = self.assemblers[track].push(offset, packet);
         match step {
-            Step::Dropped => {
+            Step::Unusable => {
                 self.batch.problems.push("damaged");
-                self.orphan(track, offset);
+                if let Some(open) = self.assemblers[track].open.take() {
+                    self.leave_out(track, &open);
+                }
             }
             Step::Header => self.header_known(track),
             Step::More => {}
@@ -479,9 +532,8 @@ impl Demux {
             .open
             .as_ref()
             .is_some_and(Open::length_reached)
-            && let Some(open) = self.assemblers[track].open.take()
         {
-            self.complete(track, open);
+            self.reached = Some(track);
         }
     }
 
@@ -489,8 +541,10 @@ impl Demux {
     fn orphan(&mut self, track: usize, offset: u64) {
         let Some(run) = &self.run else { return };
         let (pid, len) = (run.tracks[track].pid, PACKET_LEN as u64);
+        self.assemblers[track].lost = true;
+        self.counted = None;
         self.fault(offset, FaultKind::Hole { len });
-        self.fault(offset + len, FaultKind::Counter { pid, ahead: 1 });
+        self.fault(offset, FaultKind::Counter { pid, ahead: 1 });
     }
 
     fn has_picture(&self, track: usize) -> bool {
@@ -641,8 +695,10 @@ impl Demux {
             return;
         }
         let key = is_key(&self.clock, run, track, &open, time);
+        // What was lost in front of it, it may refer to.
+        let damaged = open.damaged || open.behind_loss && open.picture.is_some() && !key;
         let mut flags = 0;
-        flags |= if open.damaged { Entry::DAMAGED } else { 0 };
+        flags |= if damaged { Entry::DAMAGED } else { 0 };
         if let Some(picture) = open.picture {
             flags |= if picture.has_parameter_sets {
                 Entry::PARAMETERS
@@ -678,7 +734,7 @@ impl Demux {
         }
         let entry = Entry::new(track, open.start..open.end, time.pts, time.dts).with_flags(flags);
         self.batch.entries.push((entry, open.table_counters));
-        if open.damaged {
+        if damaged {
             self.mark(track, open.start);
         }
     }
