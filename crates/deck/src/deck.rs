@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone, Program, Unit, Units};
 
@@ -15,6 +16,15 @@ const FEED_START: Ticks = Ticks(10 * 90_000);
 
 /// What follows a jump is sent at once for so long: a player shows the first picture when it has some.
 const BURST: Ticks = Ticks(36_000);
+
+/// Of what somebody who joins is given first.
+const PREROLL: Ticks = Ticks(90_000);
+
+/// How long a picture is shown until more is known.
+const FRAME: Ticks = Ticks(3000);
+
+/// Frames of silence in one unit.
+const SILENCE_FRAMES_MAX: u64 = 64;
 
 /// How much earlier than it is shown everything else is sent.
 const LEAD: Duration = Duration::from_millis(100);
@@ -132,6 +142,8 @@ pub struct Deck {
     /// When that is shown.
     next_shown: Option<Instant>,
     program: Option<Program>,
+    /// Up to where each stream of sound has been sent.
+    sound: Vec<Ticks>,
     outbox: VecDeque<Output>,
 }
 
@@ -182,6 +194,7 @@ impl Deck {
             next: FEED_START,
             next_shown: None,
             program: None,
+            sound: Vec::new(),
             outbox: VecDeque::new(),
         }
     }
@@ -325,13 +338,31 @@ impl Deck {
         }
     }
 
+    /// The feed's time behind all that was sent.
+    pub fn feed_time(&self) -> Ticks {
+        self.next
+    }
+
+    /// What somebody who joins the feed now has to be given first: the pictures of the last second, stamped
+    /// so that what comes next follows them. Nothing if nothing was shown yet.
+    ///
+    /// # Errors
+    /// If the clip had to be let go.
+    pub fn preroll(&self) -> Result<Vec<Output>, Gone> {
+        let shown = self.head.as_ref().and_then(|head| head.shown);
+        match (self.items.get(self.at), shown) {
+            (Some(item), Some(shown)) => preroll_of(&item.clip, shown, self.next),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     fn range(&self) -> Option<std::ops::Range<Ticks>> {
         Some(self.items.get(self.at)?.clip.timeline())
     }
 
     fn frame(&self) -> Ticks {
         let head = self.head.as_ref().filter(|head| head.keys.is_none());
-        head.map_or(Ticks(3000), |head| head.frame)
+        head.map_or(FRAME, |head| head.frame)
     }
 
     fn position(&self, now: Instant) -> Ticks {
@@ -371,6 +402,7 @@ impl Deck {
             .as_ref()
             .is_none_or(|known| known.config() != program.config())
         {
+            self.sound = vec![self.next; program.codecs().len()];
             self.outbox.push_back(Output::Program(program.clone()));
             self.program = Some(program);
         }
@@ -492,27 +524,77 @@ impl Deck {
         else {
             return;
         };
-        let is_picture = unit.stream == 0;
-        if is_picture {
-            if let Some(last) = head.last_dts.filter(|last| unit.dts > *last) {
-                head.frame = unit.dts - last;
-            }
-            head.last_dts = Some(unit.dts);
-            // Pictures come in another order than they are shown in.
-            head.shown = Some(match head.shown {
-                Some(shown) if head.keys.is_none() => shown.max(pts),
-                _ => pts,
-            });
-            self.next = self.next.max(stretch.feed(unit.pts + head.frame));
-            self.next_shown = Some(stretch.shown_at(self.next));
-        }
-        let arrived = head.cue && is_picture && pts >= head.wanted;
+        let dts = unit.dts;
+        let shown_until = unit.pts + head.frame;
         unit.pts = stretch.feed(unit.pts);
         unit.dts = stretch.feed(unit.dts);
-        self.outbox.push_back(Output::Unit(unit));
+        if unit.stream > 0 {
+            return self.send_sound(unit);
+        }
+        if let Some(last) = head.last_dts.filter(|last| dts > *last) {
+            head.frame = dts - last;
+        }
+        head.last_dts = Some(dts);
+        // Pictures come in another order than they are shown in.
+        head.shown = Some(match head.shown {
+            Some(shown) if head.keys.is_none() => shown.max(pts),
+            _ => pts,
+        });
+        let arrived = head.cue && pts >= head.wanted;
+        let is_sounding = self.speed.gait() == Gait::Real && !head.cue && pts >= head.wanted;
         if arrived {
             head.cue = false;
+        }
+        let until = stretch.feed(shown_until);
+        self.next = self.next.max(until);
+        self.next_shown = Some(stretch.shown_at(self.next));
+        // A player waits for sound before it shows a picture. What is recorded with it may come later.
+        let silent_until = if is_sounding {
+            stretch.feed(stretch.wanted())
+        } else {
+            until
+        };
+        self.fill_with_silence(silent_until);
+        self.outbox.push_back(Output::Unit(unit));
+        if arrived {
             self.outbox.push_back(Output::Still);
+        }
+    }
+
+    /// Sends recorded sound, unless there is silence in its place already.
+    fn send_sound(&mut self, unit: Unit) {
+        let Some(until) = self.sound.get_mut(unit.stream) else {
+            return;
+        };
+        if unit.pts >= *until {
+            *until = unit.pts + Ticks(1);
+            self.outbox.push_back(Output::Unit(unit));
+        }
+    }
+
+    fn fill_with_silence(&mut self, until: Ticks) {
+        let Some(program) = &self.program else { return };
+        for (stream, sent) in self.sound.iter_mut().enumerate().skip(1) {
+            let Some(silence) = program.silence(stream) else {
+                continue;
+            };
+            let missing = (until - *sent).0;
+            if missing <= 0 || silence.ticks <= 0 {
+                continue;
+            }
+            let frames = missing
+                .unsigned_abs()
+                .div_ceil(silence.ticks.unsigned_abs())
+                .min(SILENCE_FRAMES_MAX);
+            let payload = Bytes::copy_from_slice(&silence.payload);
+            self.outbox.push_back(Output::Unit(Unit {
+                stream,
+                pts: *sent,
+                dts: *sent,
+                random_access: true,
+                payload: vec![payload; frames as usize],
+            }));
+            *sent += Ticks(frames as i64 * silence.ticks);
         }
     }
 
@@ -577,6 +659,49 @@ impl Head {
         unit.dts = unit.pts;
         Ok(Some(Pending { pts, unit }))
     }
+}
+
+/// The pictures and the sound of the second up to the picture at `shown`, stamped to end at `end` of a feed.
+///
+/// # Errors
+/// If the clip had to be let go.
+pub fn preroll_of(clip: &Arc<Clip>, shown: Ticks, end: Ticks) -> Result<Vec<Output>, Gone> {
+    let mut units = clip.units();
+    units.seek(shown - PREROLL);
+    let mut taken: Vec<Unit> = Vec::new();
+    let mut last = None;
+    while let Some(unit) = units.next()? {
+        let is_picture = unit.stream == 0;
+        let arrived = is_picture && unit.pts >= shown;
+        if is_picture {
+            last = last.max(Some(unit.pts));
+        }
+        taken.push(unit);
+        if arrived {
+            break;
+        }
+    }
+    let frame = match &taken
+        .iter()
+        .filter(|unit| unit.stream == 0)
+        .map(|unit| unit.dts)
+        .collect::<Vec<_>>()[..]
+    {
+        [.., before, last] => *last - *before,
+        _ => FRAME,
+    };
+    let shift = end - frame - last.unwrap_or(shown);
+    let stamped = taken
+        .into_iter()
+        .filter(|unit| unit.pts + shift < end)
+        .map(|mut unit| {
+            unit.pts += shift;
+            unit.dts += shift;
+            Output::Unit(unit)
+        });
+    Ok(std::iter::once(Output::Program(clip.program()))
+        .chain(stamped)
+        .collect())
 }
 
 /// The picture that is shown so many after (or before) the one at `from`; at the ends, the last there is.

@@ -13,5 +13,5 @@ mod deck;
 mod speed;
 mod stretch;
 
-pub use deck::{Deck, Item, Load, Mode, Next, Output, Seek, Status, Then};
+pub use deck::{Deck, Item, Load, Mode, Next, Output, Seek, Status, Then, preroll_of};
 pub use speed::{Speed, SpeedError};

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 const FPS: u32 = 30;
 const FRAME: i64 = 3000;
+const FEED_START: i64 = 900_000;
 
 /// A recorded card, and the number of each of its pictures by its bytes.
 struct Tape {
@@ -128,8 +129,29 @@ impl<'a> Rig<'a> {
         numbers
     }
 
-    fn sounds(&self) -> usize {
-        self.units().filter(|(_, unit)| unit.stream == 1).count()
+    /// Feed time of each unit of recorded sound.
+    fn sounds(&self) -> Vec<i64> {
+        let silence = self
+            .tape
+            .clip
+            .program()
+            .silence(1)
+            .expect("AAC")
+            .payload
+            .clone();
+        let sounds = self.units().filter(|(_, unit)| unit.stream == 1);
+        sounds
+            .filter(|(_, unit)| unit.payload[0] != silence)
+            .map(|(_, unit)| unit.pts.0)
+            .collect()
+    }
+
+    /// Where each unit of sound or silence begins and ends.
+    fn all_sound(&self) -> Vec<(i64, i64)> {
+        let sounds = self.units().filter(|(_, unit)| unit.stream == 1);
+        sounds
+            .map(|(_, unit)| (unit.pts.0, unit.pts.0 + 1920 * unit.payload.len() as i64))
+            .collect()
     }
 
     fn mode(&self) -> Mode {
@@ -154,7 +176,7 @@ fn plays_everything_once_in_real_time() {
     assert_eq!(rig.numbers(), (0..last).collect::<Vec<_>>());
     assert!(last >= 119, "{last}");
     assert!(steps(&pictures).iter().all(|&step| step == FRAME));
-    assert!(rig.sounds() > 180);
+    assert!(rig.sounds().len() > 180);
     let sent_at = |n: usize| pictures[n].2.as_secs_f64();
     assert_eq!(sent_at(11), 0.0, "a burst to start with");
     assert!(
@@ -173,7 +195,13 @@ fn slow_motion_stretches_without_sound() {
     rig.run(4.0);
     let pictures = rig.pictures();
     assert!(steps(&pictures).iter().all(|&step| step == 4 * FRAME));
-    assert_eq!(rig.sounds(), 0);
+    assert_eq!(rig.sounds(), [0i64; 0]);
+    let silence = rig.all_sound();
+    assert!(
+        silence.windows(2).all(|pair| pair[0].1 == pair[1].0),
+        "{silence:?}"
+    );
+    assert!(silence[silence.len() - 1].1 >= pictures[pictures.len() - 1].1);
     assert!((30..=34).contains(&pictures.len()), "{}", pictures.len());
 }
 
@@ -254,14 +282,16 @@ fn seek_shows_the_wanted_picture_after_a_quick_run_up() {
     let run_up = pictures[10].1 - pictures[0].1;
     assert_eq!((pictures[10].0, run_up), (100, 10 * FRAME / 30));
     assert!(steps(&pictures[10..]).iter().all(|&step| step == FRAME));
-    let sound = rig
-        .units()
-        .find(|(_, unit)| unit.stream == 1)
-        .expect("sound")
-        .1;
+    let sounds = rig.sounds();
     assert!(
-        sound.pts.0 >= pictures[10].1,
+        sounds[0] >= pictures[10].1,
         "no sound before the wanted picture"
+    );
+    assert!(
+        sounds[0] < pictures[11].1,
+        "{} {}",
+        sounds[0],
+        pictures[11].1
     );
 }
 
@@ -381,6 +411,59 @@ fn what_happens_at_the_end() {
     }
 }
 
+#[test]
+fn sound_never_leaves_a_picture_waiting() {
+    let tape = tape(6);
+    let mut rig = Rig::playing(&tape, 1.0);
+    rig.run(1.0);
+    rig.deck.set_speed(Speed::new(0.5).expect("good"), rig.now);
+    rig.run(1.0);
+    rig.deck.set_speed(Speed::new(-2.0).expect("good"), rig.now);
+    rig.run(0.5);
+    rig.deck.seek(Seek::To(Ticks(50 * FRAME)), rig.now);
+    rig.deck.set_speed(Speed::NORMAL, rig.now);
+    rig.run(1.0);
+    rig.deck.pause();
+    rig.run(1.0);
+    rig.deck.step(-2, rig.now).expect("held");
+    rig.run(1.0);
+    let (mut sound, mut waits) = (FEED_START, 0);
+    for (_, unit) in rig.units() {
+        if unit.stream == 1 {
+            sound = sound.max(unit.pts.0 + 1920 * unit.payload.len() as i64);
+        } else if unit.pts.0 > sound + FRAME {
+            waits += 1;
+        }
+    }
+    assert_eq!(waits, 0);
+}
+
+#[test]
+fn who_joins_is_given_the_second_before() {
+    let tape = tape(6);
+    let mut rig = Rig::playing(&tape, 1.0);
+    assert!(rig.deck.preroll().expect("held").is_empty());
+    rig.run(3.0);
+    let shown = *rig.take().last().expect("a picture");
+    let preroll = rig.deck.preroll().expect("held");
+    assert!(matches!(preroll[0], Output::Program(_)));
+    rig.sent
+        .extend(preroll.into_iter().map(|output| (Duration::ZERO, output)));
+    rig.run(1.0);
+    let pictures = rig.pictures();
+    assert_eq!(pictures[0].0 % 15, 0);
+    assert!(
+        pictures[0].0 + 30 <= shown && pictures[0].0 + 45 >= shown,
+        "{} {shown}",
+        pictures[0].0
+    );
+    assert_eq!(
+        rig.numbers(),
+        (pictures[0].0..pictures[0].0 + pictures.len() as u64).collect::<Vec<_>>()
+    );
+    assert!(steps(&pictures).iter().all(|&step| step == FRAME));
+}
+
 #[derive(Clone, Debug)]
 enum Command {
     Load(f64, bool, Then),
@@ -449,11 +532,11 @@ proptest! {
             }
             // What is sent is never far ahead of what can have been shown.
             for (_, pts, at) in &pictures {
-                let feed = (pts - 900_000) as f64 / 90_000.0;
+                let feed = (pts - FEED_START) as f64 / 90_000.0;
                 prop_assert!(feed - at.as_secs_f64() < 3.5, "{feed} at {at:?}");
             }
-            let sounds: Vec<i64> = rig.units().filter(|(_, unit)| unit.stream == 1).map(|(_, unit)| unit.pts.0).collect();
-            prop_assert!(sounds.windows(2).all(|pair| pair[1] > pair[0]), "sound rises: {sounds:?}");
+            let sound = rig.all_sound();
+            prop_assert!(sound.windows(2).all(|pair| pair[1].0 > pair[0].0), "sound rises: {sound:?}");
             Ok(())
         })?;
     }
