@@ -9,13 +9,10 @@ use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone, Program, Unit, Units};
 
 use crate::speed::{Gait, Speed};
-use crate::stretch::Stretch;
+use crate::stretch::{Stretch, duration};
 
 /// Where the feed's timeline begins: its clock runs ahead of the pictures and must not be negative.
 const FEED_START: Ticks = Ticks(10 * 90_000);
-
-/// What follows a jump is sent at once for so long: a player shows the first picture when it has some.
-const BURST: Ticks = Ticks(36_000);
 
 /// Of what somebody who joins is given first.
 const PREROLL: Ticks = Ticks(90_000);
@@ -26,8 +23,9 @@ const FRAME: Ticks = Ticks(3000);
 /// Frames of silence in one unit.
 const SILENCE_FRAMES_MAX: u64 = 64;
 
-/// How much earlier than it is shown everything else is sent.
-const LEAD: Duration = Duration::from_millis(100);
+/// How much earlier than it is shown everything is sent. It is also how long a command takes to be seen while
+/// pictures move, so it is as short as a player bears: measured with OBS (docs/design/decks.md).
+const LEAD: Duration = Duration::from_millis(50);
 
 /// A clip in a deck, and how fast it is played.
 #[derive(Clone)]
@@ -141,6 +139,8 @@ pub struct Deck {
     next: Ticks,
     /// When that is shown.
     next_shown: Option<Instant>,
+    /// Where in the feed the newest picture is.
+    last_picture: Option<Ticks>,
     program: Option<Program>,
     /// Up to where each stream of sound has been sent.
     sound: Vec<Ticks>,
@@ -193,6 +193,7 @@ impl Deck {
             head: None,
             next: FEED_START,
             next_shown: None,
+            last_picture: None,
             program: None,
             sound: Vec::new(),
             outbox: VecDeque::new(),
@@ -461,9 +462,21 @@ impl Deck {
         }
     }
 
-    /// What is sent from now on is shown behind all that was sent, and not before now.
+    /// What is sent from now on is shown behind all that was sent, and not before now. A picture that was to
+    /// stand for long, as in slow motion, is cut short.
     fn hold_clock(&mut self, now: Instant) -> Instant {
-        let shown = self.next_shown.map_or(now, |shown| shown.max(now));
+        let mut shown = self.next_shown.unwrap_or(now);
+        if let Some(soonest) = self
+            .last_picture
+            .map(|last| last + FRAME)
+            .filter(|soonest| *soonest < self.next)
+        {
+            shown = shown
+                .checked_sub(duration(self.next - soonest))
+                .unwrap_or(now);
+            self.next = soonest;
+        }
+        let shown = shown.max(now);
         self.next_shown = Some(shown);
         shown
     }
@@ -507,15 +520,9 @@ impl Deck {
 
     fn due(&self) -> Option<Instant> {
         let head = self.head.as_ref()?;
-        let (stretch, unit) = (head.stretch?, head.pending.as_ref()?);
-        let feed = stretch.feed(unit.unit.dts);
-        let first = feed - stretch.feed(stretch.wanted()) < BURST;
-        let shown = stretch.shown_at(feed);
-        if first {
-            None
-        } else {
-            Some(shown.checked_sub(LEAD).unwrap_or(shown))
-        }
+        let (stretch, pending) = (head.stretch?, head.pending.as_ref()?);
+        let shown = stretch.shown_at(stretch.feed(pending.unit.dts));
+        Some(shown.checked_sub(LEAD).unwrap_or(shown))
     }
 
     fn send(&mut self) {
@@ -547,6 +554,7 @@ impl Deck {
         }
         let until = stretch.feed(shown_until);
         self.next = self.next.max(until);
+        self.last_picture = self.last_picture.max(Some(unit.pts));
         self.next_shown = Some(stretch.shown_at(self.next));
         // A player waits for sound before it shows a picture. What is recorded with it may come later.
         let silent_until = if is_sounding {

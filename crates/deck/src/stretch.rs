@@ -83,6 +83,6 @@ fn scaled(ticks: Ticks, rate: f64) -> Ticks {
 }
 
 /// Ticks of 90 kHz as time; nothing where they are negative.
-fn duration(ticks: Ticks) -> Duration {
+pub(crate) fn duration(ticks: Ticks) -> Duration {
     Duration::from_micros(u64::try_from(ticks.0).unwrap_or(0) * 100 / 9)
 }
