@@ -270,13 +270,10 @@ impl Deck {
     /// If the clip had to be let go.
     pub fn step(&mut self, pictures: i32, now: Instant) -> Result<(), Gone> {
         self.pause();
-        let (Some(item), Some(shown)) = (
-            self.items.get(self.at),
-            self.head.as_ref().and_then(|head| head.shown),
-        ) else {
+        let (Some(item), Some(head)) = (self.items.get(self.at), &self.head) else {
             return Ok(());
         };
-        let wanted = neighbour(&item.clip, shown, pictures)?;
+        let wanted = neighbour(&item.clip, head.picture(), pictures)?;
         self.go(wanted, now);
         Ok(())
     }
@@ -370,7 +367,7 @@ impl Deck {
         let (Some(range), Some(head)) = (self.range(), &self.head) else {
             return Ticks(0);
         };
-        let shown = head.shown.unwrap_or(head.wanted);
+        let shown = head.picture();
         let position = match (&head.stretch, self.mode) {
             // Pictures are sent ahead of the moment at which they are shown.
             (Some(stretch), Mode::Playing) if head.keys.is_none() => {
@@ -630,6 +627,15 @@ impl Deck {
 }
 
 impl Head {
+    /// The picture that was sent last, or the one that is on its way.
+    fn picture(&self) -> Ticks {
+        match self.shown {
+            Some(shown) if self.keys.is_some() => shown,
+            Some(shown) => shown.max(self.wanted),
+            None => self.wanted,
+        }
+    }
+
     fn next_unit(&mut self, gait: Gait) -> Result<Option<Pending>, Gone> {
         while let Some(unit) = self.units.next()? {
             let sound = unit.stream > 0;

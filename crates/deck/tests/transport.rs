@@ -556,3 +556,20 @@ proptest! {
         })?;
     }
 }
+
+/// A key that is held down sends steps faster than pictures are sent.
+#[test]
+fn steps_in_a_row_are_all_taken() {
+    let tape = tape(2);
+    let mut rig = Rig::new(&tape);
+    rig.load(&[1.0], false, Then::Hold);
+    rig.run(1.0);
+    for _ in 0..5 {
+        rig.deck.step(1, rig.now).expect("it is all there");
+    }
+    let position = |rig: &Rig<'_>| rig.deck.status(rig.now).position;
+    assert_eq!(position(&rig), Ticks(5 * FRAME), "before it is sent");
+    rig.run(1.0);
+    assert_eq!(position(&rig), Ticks(5 * FRAME));
+    assert_eq!(rig.take().last(), Some(&5));
+}
