@@ -5,12 +5,14 @@
 //! files, sockets and the time of day is here.
 
 mod cli;
+mod client;
 mod clock;
+mod control;
+mod decks;
 #[cfg(unix)]
 mod fifo;
 mod http;
 mod log;
-mod play;
 mod serve;
 mod settings;
 mod signals;
@@ -57,6 +59,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         Command::Serve(options) => serve(options, settings::default_inputs),
         Command::Demo(options) => serve(options, || Ok(vec![Input::main(Address::Demo)])),
         Command::Status(options) => Ok(status::run(&options)),
+        Command::Deck(command) => Ok(control::run(&command)),
     }
 }
 
