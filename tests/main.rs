@@ -13,6 +13,7 @@ mod decks;
 mod demo;
 mod formats;
 mod http;
+mod latency;
 mod memory;
 mod obs;
 mod play;
