@@ -13,6 +13,9 @@ mod ac3;
 mod latm;
 mod mpeg;
 mod opus;
+mod silence;
+
+pub use silence::{Silence, silence};
 
 /// How a sound stream is made.
 #[derive(Debug, Clone, PartialEq, Eq)]

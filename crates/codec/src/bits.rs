@@ -122,15 +122,13 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// Writes what [`Bits`] reads, for tests.
-#[cfg(test)]
+/// Writes what [`Bits`] reads.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Written {
     bytes: Vec<u8>,
     free: u32,
 }
 
-#[cfg(test)]
 impl Written {
     /// Fields of (bits, value), one after the other.
     pub(crate) fn fields(mut self, fields: &[(u32, u32)]) -> Self {
@@ -148,6 +146,14 @@ impl Written {
         self
     }
 
+    /// The bytes, the last filled up with zero bits.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+impl Written {
     /// Unsigned Exp-Golomb codes.
     pub(crate) fn ue(mut self, values: &[u32]) -> Self {
         for value in values {
@@ -155,11 +161,6 @@ impl Written {
             self = self.fields(&[(bits, 0), (bits + 1, value + 1)]);
         }
         self
-    }
-
-    /// The bytes, the last filled up with zero bits.
-    pub(crate) fn bytes(self) -> Vec<u8> {
-        self.bytes
     }
 
     /// The bytes of a NAL unit: with its stop bit and emulation prevention.

@@ -39,7 +39,7 @@ mod sei;
 mod start_code;
 mod stream;
 
-pub use audio::{AudioFormat, audio_duration, audio_format};
+pub use audio::{AudioFormat, Silence, audio_duration, audio_format, silence};
 pub use format::{Colour, VideoFormat};
 pub use parameter_sets::ParameterSets;
 pub use picture::{Access, Head, Picture, inspect};

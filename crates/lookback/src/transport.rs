@@ -1,4 +1,4 @@
-//! Access units on their way out, as a transport stream: for `/live` and `/play`.
+//! Access units on their way out, as a transport stream: for `/live` and the feeds of decks.
 //!
 //! Tables stand before each keyframe and at least every 100 ms, the clock with the units of the first
 //! stream and, where those are rare, between them (ISO/IEC 13818-1, 2.7.2 wants one in 100 ms).
@@ -20,8 +20,15 @@ pub(crate) struct Transport {
 const CLOCK_DELAY: Ticks = Ticks(18_000);
 const TABLES_EVERY: Ticks = Ticks(9_000);
 const CLOCK_EVERY: Ticks = Ticks(7_200);
+/// More is no rare unit but a gap.
+const CLOCK_GAP_MAX: Ticks = Ticks(20 * 90_000);
 
 impl Transport {
+    /// The feed of a deck, which has this program to begin with.
+    pub(crate) fn feed(program: &Program) -> Self {
+        Self::new(program)
+    }
+
     /// A stream of this program.
     pub(crate) fn new(program: &Program) -> Self {
         Self {
@@ -49,6 +56,7 @@ impl Transport {
         }
         // Streams are not interleaved to the tick, and the clock must not run backwards.
         let clock = (unit.dts - CLOCK_DELAY).max(self.clock.unwrap_or(Ticks(i64::MIN)));
+        self.fill_clock(clock, out);
         let overdue = self.clock.is_none_or(|last| clock - last >= CLOCK_EVERY);
         if !carries_clock && overdue {
             self.muxer.write_pcr(out, Pcr::from(clock));
@@ -68,6 +76,19 @@ impl Transport {
                 payload: &pieces,
             },
         );
+    }
+
+    /// Writes the clock as often as it has to come, where units are rare, as in slow motion.
+    fn fill_clock(&mut self, until: Ticks, out: &mut Vec<u8>) {
+        let Some(last) = self.clock.filter(|last| until - *last <= CLOCK_GAP_MAX) else {
+            return;
+        };
+        let mut clock = last + CLOCK_EVERY;
+        while clock < until {
+            self.muxer.write_pcr(out, Pcr::from(clock));
+            self.clock = Some(clock);
+            clock += CLOCK_EVERY;
+        }
     }
 }
 

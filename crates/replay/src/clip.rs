@@ -5,6 +5,7 @@
 //! the lock, the [`Layout`] is made: which bytes of the log, with what in front and changed where,
 //! are the clip's transport stream.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -228,6 +229,12 @@ impl Clip {
         self.runs_left_out
     }
 
+    /// Where its units begin and end on their timeline.
+    pub fn timeline(&self) -> Range<Ticks> {
+        let (first, last) = (&self.parts[0], &self.parts[self.parts.len() - 1]);
+        first.key.pts + first.shift..last.end_pts + last.shift
+    }
+
     /// Its streams.
     pub fn program(&self) -> Program {
         self.parts[self.parts.len() - 1].run.program()
@@ -392,7 +399,7 @@ fn resolve(state: &State, selection: Selection, now: Wall) -> Result<Resolved, C
 }
 
 /// The first of `range` for which `holds` is no longer true.
-fn partition(range: std::ops::Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+fn partition(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (range.start, range.end);
     while low < high {
         let middle = low + (high - low) / 2;

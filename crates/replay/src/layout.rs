@@ -724,7 +724,7 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    fn block(&mut self, number: u64) -> Option<&Arc<Block>> {
+    pub(crate) fn block(&mut self, number: u64) -> Option<&Arc<Block>> {
         if self
             .current
             .as_ref()

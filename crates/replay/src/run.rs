@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lookback_codec::{AudioFormat, Codec, VideoFormat};
+use lookback_codec::{AudioFormat, Codec, Silence, VideoFormat};
 use lookback_mpegts::{MuxStream, Muxer, MuxerConfig, Pid, Ticks};
 
 use crate::wall::{Wall, WallMap};
@@ -35,6 +35,7 @@ pub(crate) struct Track {
     pub(crate) descriptors: Vec<u8>,
     pub(crate) video: Option<VideoFormat>,
     pub(crate) audio: Option<AudioFormat>,
+    pub(crate) silence: Option<Silence>,
 }
 
 /// See the module's documentation. The ingest publishes a new value when something is learnt; a clip
@@ -147,6 +148,10 @@ impl Run {
                 .iter()
                 .map(|&track| self.tracks[track].codec)
                 .collect(),
+            silences: order
+                .iter()
+                .map(|&track| self.tracks[track].silence.clone())
+                .collect(),
             order,
         }
     }
@@ -186,6 +191,7 @@ fn same_where_known<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
 pub struct Program {
     config: MuxerConfig,
     codecs: Vec<Codec>,
+    silences: Vec<Option<Silence>>,
     /// Track of each stream.
     order: Vec<usize>,
 }
@@ -204,6 +210,11 @@ impl Program {
     /// What each stream carries.
     pub fn codecs(&self) -> &[Codec] {
         &self.codecs
+    }
+
+    /// What to send on a stream when there is nothing to be heard; `None` where it is not known.
+    pub fn silence(&self, stream: usize) -> Option<&Silence> {
+        self.silences.get(stream)?.as_ref()
     }
 
     pub(crate) fn stream_of(&self, track: usize) -> usize {

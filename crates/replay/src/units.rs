@@ -6,7 +6,7 @@ use bytes::Bytes;
 use lookback_codec::{Codec, Head, inspect};
 use lookback_mpegts::{PACKET_LEN, Packet, PesHeader, Pid, Ticks};
 
-use crate::clip::{Clip, Gone};
+use crate::clip::{Clip, Gone, Part};
 use crate::index::{Cursor, Entry};
 use crate::layout::Blocks;
 use crate::log::block_of;
@@ -37,6 +37,8 @@ pub struct Units {
     clip: Arc<Clip>,
     part: usize,
     next: Cursor,
+    /// The keyframe that was sought, while what belongs before it may still come.
+    from: Option<Entry>,
 }
 
 impl Units {
@@ -46,7 +48,57 @@ impl Units {
             clip,
             part: 0,
             next,
+            from: None,
         }
+    }
+
+    /// Goes to the last keyframe at or before `to`, or to the first there is.
+    pub fn seek(&mut self, to: Ticks) {
+        let clip = Arc::clone(&self.clip);
+        let parts = clip.parts();
+        let at = parts.partition_point(|part| part.key.pts + part.shift <= to);
+        self.part = at.saturating_sub(1);
+        self.next = start_of(&clip, self.part);
+        self.from = None;
+        if let Some(key) = self.key_before(to) {
+            // Sound that comes with the key may have become complete before it.
+            self.next = Cursor {
+                block: block_of(key.offset),
+                entry: 0,
+            };
+            self.from = Some(key);
+        }
+    }
+
+    /// The last key of the current part at or before `to`; `None` for the one it starts with.
+    fn key_before(&self, to: Ticks) -> Option<Entry> {
+        let part = &self.clip.parts()[self.part];
+        let selected = &self.clip.layout().selections()[self.part];
+        let mut blocks = Blocks::new(self.clip.source());
+        let pts = to - part.shift;
+        let is_picture = |entry: &Entry| entry.track() == part.run.cut && selected.contains(entry);
+        // The last block that has a picture decoded by then, then back to a key.
+        let (mut low, mut high) = (block_of(part.key.offset), part.last.block + 1);
+        while low + 1 < high {
+            let middle = low + (high - low) / 2;
+            let picture = (middle..high).find_map(|block| {
+                let block = blocks.block(block)?;
+                block.entries().iter().copied().find(is_picture)
+            });
+            match picture {
+                Some(picture) if picture.dts() <= pts => low = middle,
+                _ => high = middle,
+            }
+        }
+        for number in (block_of(part.key.offset)..=low).rev() {
+            let block = blocks.block(number)?;
+            let is_key =
+                |entry: &&Entry| is_picture(entry) && entry.is(Entry::KEY) && entry.pts <= pts;
+            if let Some(key) = block.entries().iter().rev().find(is_key) {
+                return Some(*key);
+            }
+        }
+        None
     }
 
     /// The next unit; `None` at the end of the clip.
@@ -58,6 +110,18 @@ impl Units {
         reason = "fallible, and None is final only without an error"
     )]
     pub fn next(&mut self) -> Result<Option<Unit>, Gone> {
+        self.next_where(|_, _| true)
+    }
+
+    /// The next keyframe; `None` at the end of the clip.
+    ///
+    /// # Errors
+    /// If the clip had to be let go.
+    pub fn next_key(&mut self) -> Result<Option<Unit>, Gone> {
+        self.next_where(|entry, part| entry.track() == part.run.cut && entry.is(Entry::KEY))
+    }
+
+    fn next_where(&mut self, wanted: impl Fn(&Entry, &Part) -> bool) -> Result<Option<Unit>, Gone> {
         let clip = Arc::clone(&self.clip);
         clip.touch();
         while let (Some(part), Some(selected)) = (
@@ -77,7 +141,8 @@ impl Units {
                     entry: cursor.entry + 1,
                 };
                 let first = entry.offset == part.key.offset;
-                if first || selected.contains(entry) {
+                let here = (first || selected.contains(entry)) && self.is_from_here(entry, part);
+                if here && wanted(entry, part) {
                     found = Some(*entry);
                 }
                 found.is_none()
@@ -88,7 +153,10 @@ impl Units {
             if let Some(entry) = found {
                 let track = &part.run.tracks[entry.track()];
                 let mut payload = payload(&mut blocks, &entry, track.pid).ok_or(Gone)?;
-                if entry.offset == part.key.offset && !part.key.has_parameters {
+                let is_start =
+                    entry.offset == self.from.map_or(part.key.offset, |from| from.offset);
+                let is_picture = entry.track() == part.run.cut && track.codec.is_video();
+                if is_start && is_picture && !entry.is(Entry::PARAMETERS) {
                     insert_parameters(
                         &mut payload,
                         track.codec,
@@ -104,11 +172,24 @@ impl Units {
                 }));
             }
             self.part += 1;
+            self.from = None;
             if self.part < clip.parts().len() {
                 self.next = start_of(&clip, self.part);
             }
         }
         Ok(None)
+    }
+
+    /// Whether a unit belongs to what comes after the keyframe that was sought.
+    fn is_from_here(&self, entry: &Entry, part: &Part) -> bool {
+        let Some(from) = self.from else { return true };
+        if entry.track() == part.run.cut {
+            // Leading pictures lack what they refer to; behind the next key there are none of them.
+            entry.offset == from.offset
+                || entry.offset > from.offset && !(from.is(Entry::OPEN) && entry.pts < from.pts)
+        } else {
+            entry.pts >= from.pts
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Formats and lengths of sound, as ffprobe gives them for the same streams.
 
-use lookback_codec::{Codec, audio_duration, audio_format};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use lookback_codec::{Codec, audio_duration, audio_format, silence};
 
 use crate::excerpts::{AUDIO, excerpt};
 
@@ -229,4 +232,52 @@ fn damage_costs_the_frames_that_it_hits() {
     payload[96] = 0;
     // Without the second header the first is not confirmed either.
     assert_eq!(audio_duration(Codec::AacAdts, &payload), Some(4 * 1920));
+}
+
+#[test]
+fn silence_is_of_the_same_format_and_decodes_to_nothing() {
+    for (codec, kind, payload) in [
+        (Codec::AacAdts, "aac", excerpt!("aac.1")),
+        (Codec::AacAdts, "aac", excerpt!("aac-mono.1")),
+        (Codec::AacAdts, "aac", excerpt!("aac-51.1")),
+        (Codec::MpegAudio, "mp3", excerpt!("mp2.1")),
+        (Codec::MpegAudio, "mp3", excerpt!("mp3.2")),
+        (Codec::MpegAudio, "mp3", excerpt!("mp3-low.2")),
+    ] {
+        let silence = silence(codec, payload).expect("a codec with silence");
+        let stream = silence.payload.repeat(10);
+        assert_eq!(format(codec, &stream, &[]), format(codec, payload, &[]));
+        // Lengths are rounded down to ticks.
+        let rest = audio_duration(codec, &stream).expect("known") - 10 * silence.ticks;
+        assert!((0..10).contains(&rest), "{rest}");
+        let samples = decoded(kind, &stream);
+        assert!(
+            samples.len() > 4000 && samples.iter().all(|&byte| byte == 0),
+            "{codec:?}"
+        );
+    }
+    assert_eq!(silence(Codec::Ac3, excerpt!("ac3.1")), None);
+    assert_eq!(
+        silence(Codec::AacAdts, excerpt!("aac-41.0")),
+        None,
+        "its channels are told within"
+    );
+}
+
+/// What ffmpeg makes of raw frames, as samples of 16 bits; it must have nothing to say about them.
+fn decoded(kind: &str, stream: &[u8]) -> Vec<u8> {
+    let mut ffmpeg = Command::new("ffmpeg")
+        .args(["-v", "warning", "-f", kind, "-i", "-", "-f", "s16le", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ffmpeg is installed");
+    let mut input = ffmpeg.stdin.take().expect("it is piped");
+    input.write_all(stream).expect("ffmpeg reads it");
+    drop(input);
+    let output = ffmpeg.wait_with_output().expect("ffmpeg ends");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(!complaints.contains("rror"), "{complaints}");
+    output.stdout
 }

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lookback_codec::{Access, audio_format};
+use lookback_codec::{Access, audio_format, silence};
 use lookback_mpegts::{Frame, Framer, PACKET_LEN, Packet, Pid, Ticks, Unwrapper};
 
 use self::assembler::{Assembler, Open, Step};
@@ -645,8 +645,11 @@ impl Demux {
                     if known.audio.is_some() {
                         self.renew_run_at(track, &mut open);
                     }
+                    let head = self.assemblers[track].head();
                     if let Some(run) = &mut self.run {
-                        edit_track(run, track).audio = format;
+                        let known = edit_track(run, track);
+                        known.audio = format;
+                        known.silence = silence(known.codec, head);
                     }
                 }
             }

@@ -176,5 +176,6 @@ fn track(stream: &PmtStream) -> Option<Track> {
         descriptors: stream.descriptors.clone(),
         video: None,
         audio: None,
+        silence: None,
     })
 }
