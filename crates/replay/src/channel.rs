@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Waker;
 use std::time::Duration;
 
 use lookback_codec::{AudioFormat, VideoFormat};
 use lookback_mpegts::PACKET_LEN;
 
+use crate::follow::Waiting;
 use crate::index::{Entry, Key};
 use crate::log::{Block, Log, PinKey, block_of};
 use crate::problem::{Problem, Problems};
@@ -46,7 +46,7 @@ pub(crate) struct State {
     problems: Problems,
     /// What the newest source sent, if it was no transport stream.
     wrong_input: Option<Problem>,
-    followers: Vec<Waker>,
+    pub(crate) followers: Waiting,
 }
 
 /// Another source writes to the channel already.
@@ -125,7 +125,7 @@ impl Channel {
                 last_arrival: None,
                 problems: Problems::default(),
                 wrong_input: None,
-                followers: Vec::new(),
+                followers: Waiting::default(),
             }),
         }
     }
@@ -328,12 +328,6 @@ impl State {
         self.wrong_input.clone()
     }
 
-    pub(crate) fn follow(&mut self, waker: &Waker) {
-        if !self.followers.iter().any(|known| known.will_wake(waker)) {
-            self.followers.push(waker.clone());
-        }
-    }
-
     fn publish(&mut self, batch: Batch, run: Option<&Run>) {
         self.discarded_bytes += batch.discarded;
         for code in batch.problems {
@@ -517,9 +511,7 @@ impl Writer {
         if let Some(recorder) = recorder {
             recorder.settle();
         }
-        for follower in followers {
-            follower.wake();
-        }
+        followers.wake();
     }
 
     /// What came is no transport stream.

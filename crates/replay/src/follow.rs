@@ -3,8 +3,8 @@
 //! A follower has a cursor and nothing else: the writer does not know it. Where the log has moved on
 //! without it, it jumps to the newest keyframe.
 
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 
 use lookback_mpegts::Ticks;
 
@@ -32,6 +32,7 @@ pub enum Followed {
 /// See the module's documentation.
 pub struct Follower {
     channel: Arc<Channel>,
+    parked: Arc<Parked>,
     next: Option<Cursor>,
     joined: Option<Joined>,
     last_run: Option<Arc<Run>>,
@@ -51,6 +52,38 @@ struct Joined {
     broken: bool,
 }
 
+/// The followers that wait for something new.
+#[derive(Default)]
+pub(crate) struct Waiting(Vec<Weak<Parked>>);
+
+/// Who is to be woken; with the follower it is gone.
+#[derive(Default)]
+struct Parked(Mutex<Option<Waker>>);
+
+impl Waiting {
+    fn park(&mut self, parked: &Arc<Parked>, waker: &Waker) {
+        if parked.lock().replace(waker.clone()).is_none() {
+            self.0.retain(|other| other.strong_count() > 0);
+            self.0.push(Arc::downgrade(parked));
+        }
+    }
+
+    pub(crate) fn wake(self) {
+        for parked in self.0.iter().filter_map(Weak::upgrade) {
+            let waker = parked.lock().take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Parked {
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 enum Taken {
     Nothing,
     Joined { new_program: bool },
@@ -62,6 +95,7 @@ impl Channel {
     pub fn follow(self: &Arc<Self>) -> Follower {
         Follower {
             channel: Arc::clone(self),
+            parked: Arc::default(),
             next: None,
             joined: None,
             last_run: None,
@@ -77,20 +111,17 @@ impl Follower {
         let mut state = channel.lock();
         loop {
             let Some(cursor) = self.position(&state.log) else {
-                state.follow(cx.waker());
+                state.followers.park(&self.parked, cx.waker());
                 return Poll::Pending;
             };
             let overtaken = cursor.block < state.log.first_block();
             if overtaken {
                 self.next = None;
-                let lost = self.joined.take().is_some();
-                if lost {
-                    return Poll::Ready(Followed::Jumped);
-                }
+                self.joined = None;
                 continue;
             }
             let Some(block) = state.log.block(cursor.block) else {
-                state.follow(cx.waker());
+                state.followers.park(&self.parked, cx.waker());
                 return Poll::Pending;
             };
             let Some(entry) = block.entries().get(cursor.entry).copied() else {
@@ -101,7 +132,7 @@ impl Follower {
                     });
                     continue;
                 }
-                state.follow(cx.waker());
+                state.followers.park(&self.parked, cx.waker());
                 return Poll::Pending;
             };
             let run = state.log.run_at(entry.offset).cloned();

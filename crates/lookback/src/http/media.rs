@@ -40,7 +40,7 @@ pub(super) async fn video(
     if !headers.contains_key(header::RANGE) {
         return whole(&clip)
             .header(header::CACHE_CONTROL, "no-store")
-            .send(clip_body(&clip, 0..clip.len())?);
+            .finish(clip_body(&clip, 0..clip.len())?);
     }
     app.recorder.keep_clip(&clip, now);
     // Who cannot set a header shows the token there too.
@@ -51,7 +51,7 @@ pub(super) async fn video(
         .header(header::LOCATION, location)
         .header(header::CACHE_CONTROL, "s-maxage=86400, max-age=0")
         .header(RUNS_LEFT_OUT, clip.runs_left_out())
-        .send(Body::empty())
+        .finish(Body::empty())
 }
 
 /// `GET /clips/ID.ts`
@@ -74,18 +74,20 @@ pub(super) async fn clip(
     // The bytes never change, and the id is never used again.
     let answer = whole(&clip).header(header::CACHE_CONTROL, "private, max-age=86400, immutable");
     if range::none_match_names(text(header::IF_NONE_MATCH), &tag) {
-        return answer.status(StatusCode::NOT_MODIFIED).send(Body::empty());
+        return answer
+            .status(StatusCode::NOT_MODIFIED)
+            .finish(Body::empty());
     }
     let asked = text(header::RANGE).filter(|_| range::if_range_holds(text(header::IF_RANGE), &tag));
     match range::wanted(asked, clip.len()) {
-        range::Wanted::Whole => answer.send(clip_body(&clip, 0..clip.len())?),
+        range::Wanted::Whole => answer.finish(clip_body(&clip, 0..clip.len())?),
         range::Wanted::Part(part) => answer
             .status(StatusCode::PARTIAL_CONTENT)
             .header(
                 header::CONTENT_RANGE,
                 format!("bytes {}-{}/{}", part.start, part.end - 1, clip.len()),
             )
-            .send(clip_body(&clip, part)?),
+            .finish(clip_body(&clip, part)?),
         range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(clip.len())),
     }
 }
@@ -102,7 +104,7 @@ pub(super) async fn live(
     response::Builder::new()
         .header(header::CONTENT_TYPE, MPEG_TS)
         .header(header::CACHE_CONTROL, "no-store")
-        .send(Body::new(LiveBody::new(follower)))
+        .finish(Body::new(LiveBody::new(follower)))
 }
 
 /// `GET /play`: answers at once; deck main begins when somebody watches.
@@ -163,12 +165,12 @@ fn clip_body(clip: &Arc<Clip>, part: std::ops::Range<u64>) -> Result<Body, Probl
     Ok(Body::new(ClipBody::new(Arc::clone(clip), part)))
 }
 
-pub(super) trait Send {
-    fn send(self, body: Body) -> Result<Response, Problem>;
+pub(super) trait Finish {
+    fn finish(self, body: Body) -> Result<Response, Problem>;
 }
 
-impl Send for response::Builder {
-    fn send(self, body: Body) -> Result<Response, Problem> {
+impl Finish for response::Builder {
+    fn finish(self, body: Body) -> Result<Response, Problem> {
         Ok(self
             .body(body)
             .expect("names of channels, ids and tags are plain text"))

@@ -2,14 +2,14 @@
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use lookback_replay::{ChannelStatus, RecordingState};
+use lookback_replay::{ChannelStatus, Memory, RecordingState};
 
-use super::App;
+use super::{App, Connections};
 use crate::clock;
 
 /// `GET /metrics`
@@ -25,101 +25,107 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
 
 fn text(app: &App) -> String {
     let mut page = Page(String::new());
-    let memory = app.recorder.memory();
-    page.gauge(
-        "memory_limit_bytes",
-        "The memory limit.",
-        memory.limit_bytes,
-    );
-    page.gauge(
-        "memory_used_bytes",
-        "Memory that counts towards the limit.",
-        memory.used_bytes,
-    );
-    page.gauge(
-        "memory_held_bytes",
-        "Of that, held by clips and readers only.",
-        memory.held_bytes,
-    );
-    page.gauge(
-        "memory_index_bytes",
-        "Of that, the index.",
-        memory.index_bytes,
-    );
-
+    page.memory(app.recorder.memory());
     let now = clock::now();
-    let channels: Vec<_> = app
-        .recorder
-        .channels()
-        .iter()
-        .map(|channel| channel.status(now))
-        .collect();
-    let mut each = |kind, name, help, value: &dyn Fn(&ChannelStatus) -> f64| {
-        page.head(kind, name, help);
-        channels
+    let channels = app.recorder.channels();
+    page.channels(
+        &channels
             .iter()
-            .for_each(|channel| page.channel(name, &channel.name, value(channel)));
-    };
-    each(
-        "counter",
-        "received_bytes_total",
-        "Bytes that came in.",
-        &|it| it.received_bytes as f64,
+            .map(|channel| channel.status(now))
+            .collect::<Vec<_>>(),
     );
-    each(
-        "counter",
-        "discarded_bytes_total",
-        "Of those, bytes of no use.",
-        &|it| it.discarded_bytes as f64,
-    );
-    each(
-        "counter",
-        "problems_total",
-        "Things that went wrong.",
-        &|it| it.problems.iter().map(|problem| problem.count).sum::<u64>() as f64,
-    );
-    each(
-        "gauge",
-        "recording",
-        "Whether bytes are coming in.",
-        &|it| f64::from(u8::from(it.state == RecordingState::Recording)),
-    );
-    each(
-        "gauge",
-        "window_seconds",
-        "How far back the channel reaches.",
-        &|it| {
-            it.window
-                .map_or(0.0, |window| window.duration.as_secs_f64())
-        },
-    );
-    each("gauge", "window_bytes", "Bytes in the window.", &|it| {
-        it.window.map_or(0.0, |window| window.bytes as f64)
-    });
-
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let connections = &app.connections;
-    page.gauge(
-        "connections",
-        "Clients that are connected.",
-        count(&connections.open),
-    );
-    page.counter(
-        "connections_total",
-        "Clients that connected.",
-        count(&connections.accepted),
-    );
-    page.counter(
-        "connections_cut_off_total",
-        "Clients that stopped reading.",
-        count(&connections.cut_off),
-    );
+    page.connections(&app.connections);
     page.0
 }
 
 struct Page(String);
 
 impl Page {
+    fn memory(&mut self, memory: Memory) {
+        self.gauge(
+            "memory_limit_bytes",
+            "The memory limit.",
+            memory.limit_bytes,
+        );
+        self.gauge(
+            "memory_used_bytes",
+            "Memory that counts towards the limit.",
+            memory.used_bytes,
+        );
+        self.gauge(
+            "memory_held_bytes",
+            "Of that, held by clips and readers only.",
+            memory.held_bytes,
+        );
+        self.gauge(
+            "memory_index_bytes",
+            "Of that, the index.",
+            memory.index_bytes,
+        );
+    }
+
+    fn channels(&mut self, channels: &[ChannelStatus]) {
+        let mut each = |kind, name, help, value: fn(&ChannelStatus) -> f64| {
+            self.head(kind, name, help);
+            channels
+                .iter()
+                .for_each(|channel| self.channel(name, &channel.name, value(channel)));
+        };
+        each(
+            "counter",
+            "received_bytes_total",
+            "Bytes that came in.",
+            |it| it.received_bytes as f64,
+        );
+        each(
+            "counter",
+            "discarded_bytes_total",
+            "Of those, bytes of no use.",
+            |it| it.discarded_bytes as f64,
+        );
+        each(
+            "counter",
+            "problems_total",
+            "Things that went wrong.",
+            |it| it.problems.iter().map(|problem| problem.count).sum::<u64>() as f64,
+        );
+        each("gauge", "recording", "Whether bytes are coming in.", |it| {
+            f64::from(u8::from(it.state == RecordingState::Recording))
+        });
+        each(
+            "gauge",
+            "window_seconds",
+            "How far back the channel reaches.",
+            |it| {
+                it.window
+                    .map_or(0.0, |window| window.duration.as_secs_f64())
+            },
+        );
+        each("gauge", "window_bytes", "Bytes in the window.", |it| {
+            it.window.map_or(0.0, |window| window.bytes as f64)
+        });
+    }
+
+    fn connections(&mut self, connections: &Connections) {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        self.gauge(
+            "connections",
+            "Clients that are connected.",
+            count(&connections.open),
+        );
+        self.counter(
+            "connections_total",
+            "Clients that connected.",
+            count(&connections.accepted),
+        );
+        let cut_off = count(&connections.cut_off);
+        self.counter(
+            "connections_cut_off_total",
+            "Clients that stopped reading.",
+            cut_off,
+        );
+    }
+
     fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.head("gauge", name, help);
         self.line(format_args!("lookback_{name} {value}"));

@@ -228,6 +228,7 @@ impl Demux {
         true
     }
 
+    #[inline(never)]
     fn skipped(&mut self, offset: u64, len: u64) {
         self.batch.discarded += len;
         let goes_on = self.hole.end == offset;

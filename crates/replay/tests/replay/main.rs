@@ -2,7 +2,10 @@
 
 mod arbitrary;
 mod damage;
+mod follow;
 mod memory;
+mod oracle;
 mod runs;
 mod selections;
+mod status;
 mod support;

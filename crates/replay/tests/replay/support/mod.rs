@@ -6,7 +6,7 @@ pub(crate) mod rig;
 mod shapes;
 pub(crate) mod synthetic;
 
-pub(crate) use checker::{Checked, Gaps, check, demux};
+pub(crate) use checker::{Checked, Found, Gaps, check, demux};
 pub(crate) use rig::{Rig, read_all, seconds};
 pub(crate) use shapes::shapes;
 pub(crate) use synthetic::{FRAME, Options, SOUND_PID, Sent, Synthetic, VIDEO_PID};
