@@ -37,10 +37,14 @@ const ROUND: [u8; 19] = [
 
 const HEAD_LEN: usize = DELIMITER.len() + PARAMETERS.len();
 
-const H264: [u8; HEAD_LEN + DELAYED_MAX * ROUND.len()] = {
-    let mut bytes = [0; HEAD_LEN + DELAYED_MAX * ROUND.len()];
+/// One round more than is needed, without its delimiter. For libavformat the next picture begins with the
+/// first byte behind a round: where that is one of these, it misses the timestamp, which comes later.
+const LEN: usize = HEAD_LEN + (DELAYED_MAX + 1) * ROUND.len() - DELIMITER.len();
+
+const H264: [u8; LEN] = {
+    let mut bytes = [0; LEN];
     let mut at = 0;
-    while at < bytes.len() {
+    while at < LEN {
         bytes[at] = if at < DELIMITER.len() {
             DELIMITER[at]
         } else if at < HEAD_LEN {
@@ -66,7 +70,7 @@ mod tests {
             .collect();
         assert_eq!(units[..3], [9, 7, 8]);
         let rounds = units[3..].chunks_exact(3);
-        assert!(rounds.remainder().is_empty());
+        assert_eq!(rounds.remainder(), [1, 10], "no delimiter at the end");
         assert_eq!(
             rounds.filter(|round| *round == [1, 10, 9]).count(),
             DELAYED_MAX
