@@ -16,7 +16,7 @@ use crate::support::card;
 use crate::support::http::post;
 use crate::support::mpv::Mpv;
 use crate::support::process::output_of;
-use crate::support::reader::Reader;
+use crate::support::reader::{Reader, complaints_before_the_end};
 use crate::support::server::{self, Server};
 use crate::support::{DEADLINE, eventually, ffmpeg, folder, text};
 
@@ -192,7 +192,8 @@ fn warnings(media: &str) -> String {
     command.args(["-hide_banner", "-nostdin", "-v", "warning"]);
     command.args(["-i", media, "-map", "0", "-c", "copy", "-f", "null", "-"]);
     let output = command.output().expect("ffmpeg starts");
-    String::from_utf8_lossy(&output.stderr).into_owned() + &ffmpeg::complaints(media)
+    let told = String::from_utf8_lossy(&output.stderr).into_owned() + &ffmpeg::complaints(media);
+    complaints_before_the_end(&told)
 }
 
 fn number(value: &Value) -> f64 {
@@ -237,7 +238,7 @@ impl Stage {
     }
 
     fn feed(&self) -> impl Read + Send + use<> {
-        let mut response = self.server.get("/decks/main.ts");
+        let response = self.server.get("/decks/main.ts");
         assert_eq!(response.status, 200);
         assert_eq!(response.content_length(), None);
         response.into_body()

@@ -29,6 +29,7 @@
 
 mod audio;
 mod bits;
+mod flush;
 mod format;
 mod h264;
 mod hevc;
@@ -40,6 +41,7 @@ mod start_code;
 mod stream;
 
 pub use audio::{AudioFormat, Silence, audio_duration, audio_format, silence};
+pub use flush::flush;
 pub use format::{Colour, VideoFormat};
 pub use parameter_sets::ParameterSets;
 pub use picture::{Access, Head, Picture, inspect};

@@ -231,14 +231,14 @@ impl Deck {
     pub fn pause(&mut self) {
         if self.mode == Mode::Playing {
             self.mode = Mode::Paused;
-            self.outbox.push_back(Output::Still);
+            self.come_to_rest();
         }
     }
 
     /// Empties the deck.
     pub fn stop(&mut self) {
         if self.mode == Mode::Playing {
-            self.outbox.push_back(Output::Still);
+            self.come_to_rest();
         }
         self.items.clear();
         self.head = None;
@@ -622,6 +622,13 @@ impl Deck {
         if let Some(head) = &mut self.head {
             head.cue = false;
         }
+        self.come_to_rest();
+    }
+
+    /// Nothing follows for the moment. The sound of the picture that was sent last does not come any more,
+    /// and without any it would not be shown.
+    fn come_to_rest(&mut self) {
+        self.fill_with_silence(self.next);
         self.outbox.push_back(Output::Still);
     }
 }

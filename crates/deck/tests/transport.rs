@@ -454,6 +454,21 @@ fn sound_never_leaves_a_picture_waiting() {
 }
 
 #[test]
+fn the_picture_that_stands_has_its_sound() {
+    let tape = tape(6);
+    for wait in 0..20 {
+        let mut rig = Rig::playing(&tape, 1.0);
+        rig.run(1.0 + f64::from(wait) * 0.007);
+        rig.deck.pause();
+        rig.run(1.0);
+        let sound = rig.units().filter(|(_, unit)| unit.stream == 1);
+        let until = sound.map(|(_, unit)| unit.pts.0 + 1920 * unit.payload.len() as i64);
+        let (_, last, _) = rig.pictures()[rig.pictures().len() - 1];
+        assert!(until.max() >= Some(last + FRAME), "after {wait} times 7 ms");
+    }
+}
+
+#[test]
 fn who_joins_is_given_the_second_before() {
     let tape = tape(6);
     let mut rig = Rig::playing(&tape, 1.0);

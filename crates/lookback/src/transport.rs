@@ -4,6 +4,7 @@
 //! stream and, where those are rare, between them (ISO/IEC 13818-1, 2.7.2 wants one in 100 ms).
 
 use bytes::Bytes;
+use lookback_codec::flush;
 use lookback_mpegts::{Muxer, MuxerConfig, Pcr, Ticks};
 use lookback_replay::{Program, Unit};
 
@@ -14,6 +15,8 @@ pub(crate) struct Transport {
     tables_at: Option<Ticks>,
     /// What the clock said last.
     clock: Option<Ticks>,
+    /// Put behind each picture so that decoders give it out at once.
+    flush: &'static [u8],
 }
 
 /// How far the clock is behind the pictures: the time a decoder has to take a unit in.
@@ -26,7 +29,9 @@ const CLOCK_GAP_MAX: Ticks = Ticks(20 * 90_000);
 impl Transport {
     /// The feed of a deck, which has this program to begin with.
     pub(crate) fn feed(program: &Program) -> Self {
-        Self::new(program)
+        let mut transport = Self::new(program);
+        transport.flush = program.codecs().first().map_or(&[], |codec| flush(*codec));
+        transport
     }
 
     /// A stream of this program.
@@ -35,6 +40,7 @@ impl Transport {
             muxer: program.muxer(),
             tables_at: None,
             clock: None,
+            flush: &[],
         }
     }
 
@@ -64,7 +70,14 @@ impl Transport {
         if carries_clock || overdue {
             self.clock = Some(clock);
         }
-        let pieces: Vec<&[u8]> = unit.payload.iter().map(Bytes::as_ref).collect();
+        let mut pieces: Vec<&[u8]> = unit.payload.iter().map(Bytes::as_ref).collect();
+        if carries_clock && !self.flush.is_empty() {
+            // Of a stream that is shown in another order than it comes in, the order would be lost.
+            if unit.pts != unit.dts {
+                self.flush = &[];
+            }
+            pieces.push(self.flush);
+        }
         self.muxer.write_unit(
             out,
             lookback_mpegts::Unit {

@@ -286,7 +286,7 @@ async fn who_falls_behind_is_cut_off_and_nobody_else() {
     let (start, _) = take(&mut slow, 0.1).await;
     assert!(!start.is_empty());
     stage.tell(stage.load(Then::Loop)).await;
-    let (played, ended) = take(&mut quick, 60.0).await;
+    let (played, ended) = take(&mut quick, 35.0).await;
     assert!(!ended);
     Taken::from(&played).keeps_time();
     let (_, ended) = take(&mut slow, 1.0).await;
