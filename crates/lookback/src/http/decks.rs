@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::App;
 use super::api::{Body, FRESH, Nothing};
-use super::media::{MPEG_TS, Send as _};
+use super::media::{Finish as _, MPEG_TS};
 use super::problem::Problem;
 use super::selection::Wanted;
 use super::status::Deck;
@@ -34,7 +34,7 @@ pub(super) async fn feed(
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {
     let feed = deck_of(&app, &file)?.feed().await?;
-    head().send(AnswerBody::new(FeedBody::new(feed)))
+    head().finish(AnswerBody::new(FeedBody::new(feed)))
 }
 
 /// `HEAD /decks/DECK.ts`: nobody joins the feed by it.
@@ -43,7 +43,7 @@ pub(super) async fn feed_head(
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {
     deck_of(&app, &file)?;
-    head().send(AnswerBody::empty())
+    head().finish(AnswerBody::empty())
 }
 
 /// `GET decks`
