@@ -29,6 +29,7 @@ const BLINK: usize = 8;
 
 /// The transport by hand: each command leads to its picture, and to no other.
 #[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
 fn it_shows_the_picture_that_it_is_told_to() {
     let stage = Stage::new();
     let loaded = stage.command("load", &json!({"channel": "main", "play": true}));
@@ -73,6 +74,7 @@ fn it_shows_the_picture_that_it_is_told_to() {
 
 /// Slow, fast, backwards, round and round, and one after the other.
 #[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
 fn it_shows_any_speed_and_any_order() {
     let stage = Stage::new();
     let slow = json!({"channel": "main", "play": true, "speed": 0.25});

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use lookback_codec::audio_duration;
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone, Program, Unit, Units};
 
@@ -19,6 +20,9 @@ const PREROLL: Ticks = Ticks(90_000);
 
 /// How long a picture is shown until more is known.
 const FRAME: Ticks = Ticks(3000);
+
+/// By how much lengths and timestamps of sound disagree, since both are rounded.
+const SOUND_OVERLAP: Ticks = Ticks(90);
 
 /// Frames of silence in one unit.
 const SILENCE_FRAMES_MAX: u64 = 64;
@@ -568,11 +572,17 @@ impl Deck {
 
     /// Sends recorded sound, unless there is silence in its place already.
     fn send_sound(&mut self, unit: Unit) {
-        let Some(until) = self.sound.get_mut(unit.stream) else {
+        let codec = self
+            .program
+            .as_ref()
+            .and_then(|program| program.codecs().get(unit.stream).copied());
+        let (Some(until), Some(codec)) = (self.sound.get_mut(unit.stream), codec) else {
             return;
         };
-        if unit.pts >= *until {
-            *until = unit.pts + Ticks(1);
+        if unit.pts + SOUND_OVERLAP >= *until {
+            // What is silent afterwards begins where this ends.
+            let length = audio_duration(codec, &unit.payload.concat()).unwrap_or(1);
+            *until = unit.pts + Ticks(length);
             self.outbox.push_back(Output::Unit(unit));
         }
     }
