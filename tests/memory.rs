@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use lookback_mpegts::{PACKET_LEN, Packet, Pid, Ticks, add_to_counter, shift_timestamps};
@@ -108,11 +109,20 @@ fn stalled_readers_hold_nothing_up() {
 
     // The follower was overtaken: it goes on at the live edge, from a keyframe.
     drop(windows);
-    let mut rest = vec![0; 40 << 20];
-    next_turn(&mut turn, Ticks(Ticks::SECOND.0 * 16));
-    let writer = thread::spawn(move || source.write_all(&turn).expect("it is read"));
-    live.body().read_exact(&mut rest).expect("it goes on");
-    writer.join().expect("all is written");
+    // What it gets of each turn depends on how far it keeps up, so there are as many as it takes.
+    let enough = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !enough.load(Ordering::Relaxed) {
+                next_turn(&mut turn, Ticks(Ticks::SECOND.0 * 16));
+                source.write_all(&turn).expect("it is read");
+            }
+        });
+        let mut rest = vec![0; 40 << 20];
+        let outcome = live.body().read_exact(&mut rest);
+        enough.store(true, Ordering::Relaxed);
+        outcome.expect("it goes on");
+    });
 }
 
 /// The design's bound on what is resident: the limit and 3 %, and 16 MiB for the program.
