@@ -10,7 +10,7 @@ pub(crate) async fn feed_pipe(mut sink: Sink, deck: Handle) {
     loop {
         let mut reader = sink.reader().await;
         let mut feed = match deck.feed().await {
-            Ok(feed) => feed,
+            Ok(feed) => feed.plain(),
             Err(error) => {
                 warn!("{error}");
                 continue;
