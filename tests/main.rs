@@ -9,9 +9,11 @@
 mod support;
 
 mod command_line;
+mod decks;
 mod demo;
 mod formats;
 mod http;
+mod latency;
 mod memory;
 mod obs;
 mod play;

@@ -3,13 +3,14 @@
 //! OBS plays a file with the test card and records its canvas, so that the numbers of the card go
 //! all the way: into the recording, back into a media source, onto a screenshot.
 
+mod decks;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use lookback_testcard::read_counter;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -51,7 +52,7 @@ fn it_records_through_a_fifo_while_others_look_back() {
         );
         let answer = server.get("/play?last=5s");
         assert_eq!(answer.status, 200);
-        let now = shown(&mut obs, "card");
+        let now = obs.counter("card");
         is_a_replay(&mut obs, "replay", now);
     });
 
@@ -99,7 +100,7 @@ fn it_records_through_tcp_and_shows_a_clip() {
             json!({"is_local_file": false, "input": url, "input_format": "mpegts",
                    "reconnect_delay_sec": 60}),
         );
-        let now = shown(&mut obs, "card");
+        let now = obs.counter("card");
         is_a_replay(&mut obs, "clip", now);
     });
     assert!(obs.is_recording());
@@ -125,26 +126,19 @@ impl Stage {
     fn obs(&self, url: &str) -> Obs {
         let mut obs = Obs::recording_to(url, "mpegts");
         obs.add_looping_file("card", &self.path("card.ts"));
-        shown(&mut obs, "card");
+        obs.counter("card");
         obs
     }
 }
 
-/// The number on the card that a source shows, as soon as it shows one.
-fn shown(obs: &mut Obs, source: &str) -> u64 {
-    eventually(format!("{source} shows the card"), || {
-        read_counter(&obs.screenshot(source)?, WIDTH, HEIGHT)
-    })
-}
-
 /// A source shows moving pictures that were recorded before the one that is now on.
 fn is_a_replay(obs: &mut Obs, source: &str, now: u64) {
-    let first = shown(obs, source);
+    let first = obs.counter(source);
     assert!(first < now, "{first} was recorded before {now}");
     let mut last = first;
     for _ in 0..4 {
         last = eventually("the replay goes on", || {
-            Some(shown(obs, source)).filter(|&counter| counter > last)
+            Some(obs.counter(source)).filter(|&counter| counter > last)
         });
     }
     assert!(

@@ -146,6 +146,11 @@ impl Response {
         &mut self.body
     }
 
+    /// The same, to be read elsewhere.
+    pub(crate) fn into_body(self) -> Body {
+        self.body
+    }
+
     /// The whole body. One that ends before its announced length fails the test.
     pub(crate) fn bytes(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();

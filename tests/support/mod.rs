@@ -3,11 +3,13 @@
 
 pub(crate) mod card;
 pub(crate) mod cut;
+pub(crate) mod deck;
 pub(crate) mod ffmpeg;
 pub(crate) mod http;
 pub(crate) mod mpv;
 pub(crate) mod obs;
 pub(crate) mod process;
+pub(crate) mod reader;
 pub(crate) mod screen;
 pub(crate) mod server;
 pub(crate) mod wine;

@@ -1,17 +1,23 @@
-//! OBS Studio on a screen of its own, driven over obs-websocket (protocol version 1 of RPC).
+//! OBS Studio on a screen of its own, driven over obs-websocket.
+
+mod client;
+mod eye;
+mod verdict;
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket};
 
+use self::client::Client;
+pub(crate) use self::eye::{Eye, Shown};
+pub(crate) use self::verdict::{Expected, Verdict};
 use super::process::Process;
 use super::screen::Screen;
-use super::{DEADLINE, eventually, free_port};
+use super::{eventually, free_port};
 
 /// The only scene.
 const SCENE: &str = "Scene";
@@ -23,9 +29,12 @@ pub(crate) const HEIGHT: usize = 360;
 /// Pictures from one keyframe to the next in what it records.
 pub(crate) const GOP: usize = 15;
 
+/// Where Debian puts what comes with OBS.
+const REPLAY_SCRIPT: &str = "/usr/share/obs/obs-plugins/frontend-tools/scripts/instant-replay.lua";
+
 pub(crate) struct Obs {
-    socket: WebSocket<TcpStream>,
-    requests: u64,
+    client: Client,
+    port: u16,
     // Ended in this order: OBS before the bus and the screen it is connected to.
     _process: Process,
     _bus: Process,
@@ -37,12 +46,45 @@ impl Obs {
     /// Starts OBS so that it records into `url`: a FIFO's path or anything else FFmpeg opens.
     /// `muxer` is the container's name, as the user chooses it in the settings.
     pub(crate) fn recording_to(url: &str, muxer: &str) -> Self {
+        let outputs = format!(
+            "[Output]\nMode=Advanced\n\
+             [AdvOut]\nRecType=FFmpeg\nFFOutputToFile=false\nFFURL={url}\nFFFormat={muxer}\n\
+             FFVEncoder=libx264\nFFVEncoderId=27\nFFVBitrate=2500\nFFVGOPSize={GOP}\n\
+             FFVCustom=preset=ultrafast\nFFAEncoder=aac\nFFAEncoderId=86018\nFFABitrate=128\n\
+             FFIgnoreCompat=true\n"
+        );
+        Self::start(&outputs, &json!({}))
+    }
+
+    /// Starts OBS, which then records nothing.
+    pub(crate) fn playing() -> Self {
+        Self::start("", &json!({}))
+    }
+
+    /// Starts OBS with its own way to replay: the replay buffer, which saves into `replays`, and the
+    /// script that comes with OBS and shows what was saved in the media source `source`.
+    pub(crate) fn with_replay_script(replays: &Path, source: &str) -> Self {
+        let outputs = format!(
+            "[Output]\nMode=Simple\n\
+             [SimpleOutput]\nFilePath={}\nRecFormat=mkv\nRecQuality=Stream\nStreamEncoder=x264\n\
+             VBitrate=2500\nUseAdvanced=true\nPreset=ultrafast\nx264Settings=keyint={GOP}\n\
+             RecRB=true\nRecRBTime=4\n\
+             [Hotkeys]\nReplayBuffer={{\"ReplayBuffer.Save\":[{{\"key\":\"OBS_KEY_F9\"}}]}}\n",
+            replays.display()
+        );
+        let scripts = json!([{"path": REPLAY_SCRIPT, "settings": {"source": source}}]);
+        Self::start(&outputs, &json!({"scripts-tool": scripts}))
+    }
+
+    /// Starts OBS with these settings of its outputs in the profile, and of its modules in the scene
+    /// collection.
+    fn start(outputs: &str, modules: &Value) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("obs-")
             .tempdir()
             .expect("a folder");
         let port = free_port();
-        write_settings(folder.path(), port, url, muxer);
+        write_settings(folder.path(), port, outputs, modules);
         let screen = Screen::start(folder.path());
         let (bus, bus_address) = start_bus(folder.path());
         let mut command = Command::new("obs");
@@ -67,22 +109,25 @@ impl Obs {
                 .contains("Startup complete")
                 .then_some(())
         });
-        let socket = connect(port);
-        let mut obs = Self {
-            socket,
-            requests: 0,
+        Self {
+            client: connect(port, folder.path()),
+            port,
             _process: process,
             _bus: bus,
             _screen: screen,
             folder,
-        };
-        obs.identify();
-        obs
+        }
+    }
+
+    /// Looks at a source from now on.
+    pub(crate) fn watch(&self, source: &str) -> Eye {
+        Eye::on(connect(self.port, self.folder.path()), source)
     }
 
     /// Sends a request and gives the data of its response; a refusal fails the test.
     pub(crate) fn request(&mut self, kind: &str, data: Value) -> Value {
-        self.try_request(kind, data)
+        self.client
+            .try_request(kind, &data)
             .unwrap_or_else(|refusal| panic!("OBS: {kind}: {refusal}"))
     }
 
@@ -135,73 +180,18 @@ impl Obs {
         eventually(what, || (self.is_recording() == wanted).then_some(()));
     }
 
-    /// What a source shows now, as 8-bit luma in the size of the canvas. `None` while it has nothing
-    /// to show.
-    pub(crate) fn screenshot(&mut self, source: &str) -> Option<Vec<u8>> {
-        let file = self.folder.path().join("screenshot.ppm");
-        // A portable pixmap is bare RGB behind a header of one line or three.
-        self.try_request(
-            "SaveSourceScreenshot",
-            json!({"sourceName": source, "imageFormat": "ppm", "imageFilePath": file,
-                   "imageWidth": WIDTH, "imageHeight": HEIGHT}),
-        )
-        .ok()?;
-        let image = fs::read(file).expect("OBS has saved the screenshot");
-        let rgb = &image[image.len() - WIDTH * HEIGHT * 3..];
-        Some(rgb.chunks_exact(3).map(luma).collect())
-    }
-
-    fn try_request(&mut self, kind: &str, data: Value) -> Result<Value, String> {
-        self.requests += 1;
-        let id = self.requests.to_string();
-        self.send(&json!({"op": 6, "d": {
-            "requestType": kind, "requestId": id, "requestData": data}}));
-        loop {
-            let message = self.receive();
-            if message["op"] != 7 || message["d"]["requestId"] != id {
-                continue;
-            }
-            let status = &message["d"]["requestStatus"];
-            return if status["result"] == true {
-                Ok(message["d"]["responseData"].clone())
-            } else {
-                Err(status.to_string())
-            };
-        }
-    }
-
-    fn identify(&mut self) {
-        assert_eq!(self.receive()["op"], 0, "obs-websocket says hello");
-        self.send(&json!({"op": 1, "d": {"rpcVersion": 1, "eventSubscriptions": 0}}));
-        assert_eq!(self.receive()["op"], 2, "obs-websocket has accepted us");
-    }
-
-    fn send(&mut self, message: &Value) {
-        self.socket
-            .send(Message::text(message.to_string()))
-            .expect("obs-websocket listens");
-    }
-
-    fn receive(&mut self) -> Value {
-        loop {
-            let message = self.socket.read().expect("obs-websocket answers");
-            if let Message::Text(text) = message {
-                return serde_json::from_str(&text).expect("obs-websocket speaks JSON");
-            }
-        }
+    /// The number on the card that a source shows, as soon as it shows one.
+    pub(crate) fn counter(&mut self, source: &str) -> u64 {
+        eventually(format!("{source} shows the card"), || {
+            self.client.counter(source)
+        })
     }
 }
 
-fn connect(port: u16) -> WebSocket<TcpStream> {
-    let stream = eventually("obs-websocket listens", || {
-        TcpStream::connect(("127.0.0.1", port)).ok()
-    });
-    stream
-        .set_read_timeout(Some(DEADLINE))
-        .expect("a socket takes a time-out");
-    let (socket, _) = tungstenite::client(format!("ws://127.0.0.1:{port}"), stream)
-        .unwrap_or_else(|error| panic!("no WebSocket: {error}"));
-    socket
+fn connect(port: u16, folder: &Path) -> Client {
+    static CLIENTS: AtomicU32 = AtomicU32::new(0);
+    let number = CLIENTS.fetch_add(1, Ordering::Relaxed);
+    Client::connect(port, folder.join(format!("screenshot-{number}.ppm")))
 }
 
 /// A session bus of its own; OBS waits for one that does not answer.
@@ -216,7 +206,7 @@ fn start_bus(folder: &Path) -> (Process, String) {
     (bus, address)
 }
 
-fn write_settings(home: &Path, port: u16, url: &str, muxer: &str) {
+fn write_settings(home: &Path, port: u16, outputs: &str, modules: &Value) {
     let config = home.join(".config/obs-studio");
     let profile = config.join("basic/profiles/Test");
     fs::create_dir_all(&profile).expect("the test's folder takes folders");
@@ -232,18 +222,13 @@ fn write_settings(home: &Path, port: u16, url: &str, muxer: &str) {
          [Video]\nBaseCX={WIDTH}\nBaseCY={HEIGHT}\nOutputCX={WIDTH}\nOutputCY={HEIGHT}\n\
          FPSType=1\nFPSInt=30\n\
          [Audio]\nSampleRate=48000\nChannelSetup=Stereo\n\
-         [Output]\nMode=Advanced\n\
-         [AdvOut]\nRecType=FFmpeg\nFFOutputToFile=false\nFFURL={url}\nFFFormat={muxer}\n\
-         FFVEncoder=libx264\nFFVEncoderId=27\nFFVBitrate=2500\nFFVGOPSize={GOP}\n\
-         FFVCustom=preset=ultrafast\nFFAEncoder=aac\nFFAEncoderId=86018\nFFABitrate=128\n\
-         FFIgnoreCompat=true\n"
+         {outputs}"
     );
     fs::write(config.join("global.ini"), global).expect("the test's folder takes files");
+    let scenes = json!({"name": "Test", "current_scene": SCENE, "current_program_scene": SCENE,
+                        "scene_order": [{"name": SCENE}], "modules": modules,
+                        "sources": [{"id": "scene", "name": SCENE, "settings": {}}]});
     fs::write(profile.join("basic.ini"), basic).expect("the test's folder takes files");
-}
-
-/// Full-range luma by BT.709.
-fn luma(rgb: &[u8]) -> u8 {
-    let [red, green, blue] = [rgb[0], rgb[1], rgb[2]].map(u32::from);
-    u8::try_from((red * 54 + green * 183 + blue * 19) >> 8).expect("the weights add up to 256")
+    fs::write(config.join("basic/scenes/Test.json"), scenes.to_string())
+        .expect("the test's folder takes files");
 }

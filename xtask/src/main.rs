@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 mod compare;
+mod latency;
 mod step;
 mod test;
 mod tools;
@@ -25,6 +26,8 @@ usage: cargo xtask COMMAND
   deny          licences, bans and sources, and security advisories (fetches the advisory database)
   compare       lookback beside nginx, ffmpeg and a bare reader, on the same bytes (Linux; takes some
                 minutes and 3 GB of memory)
+  latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes an
+                hour); --plays N for fewer
   windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 
 fn main() -> ExitCode {
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
         ["compare", ..] => Err(Failure::usage(
             "`compare` measures through /proc, and runs on Linux only",
         )),
+        ["latency"] => latency::measure(None),
+        ["latency", "--plays", plays] => latency::measure(Some(plays)),
         ["windows"] => windows::tools().and_then(|()| windows::kit()).map(drop),
         ["help" | "--help" | "-h"] => {
             eprintln!("{USAGE}");

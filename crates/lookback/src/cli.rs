@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use lookback_deck::Speed;
 
-use crate::settings::{Options, with_file};
+use crate::settings::{Name, Options, with_file};
 use crate::usage::Usage;
 
 /// Instant replay for OBS: the last minutes of live video in RAM, watched again at once.
@@ -30,11 +32,13 @@ pub(crate) enum Command {
     Demo(Options),
     /// Show what a running lookback is doing.
     Status(StatusOptions),
+    #[command(flatten)]
+    Deck(DeckCommand),
 }
 
-/// How to ask a running server.
+/// Which server to ask.
 #[derive(Args, Debug)]
-pub(crate) struct StatusOptions {
+pub(crate) struct ServerOptions {
     /// The server to ask.
     #[arg(
         long,
@@ -46,9 +50,132 @@ pub(crate) struct StatusOptions {
     /// File with the server's token, if it asks for one.
     #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// How to ask for the status.
+#[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
     /// Print the answer as it came, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What a deck of a running server is to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeckCommand {
+    /// Play on, or what is named.
+    Play(PlayOptions),
+    /// Let the picture stand.
+    Pause(DeckOptions),
+    /// Go to another moment of what is loaded.
+    Seek {
+        /// Seconds from the start (3.5), forward (+5) or back (-10) from here, "in" or "out".
+        #[arg(allow_hyphen_values = true)]
+        to: Place,
+        #[command(flatten)]
+        deck: DeckOptions,
+    },
+    /// Play at another speed: 0.05 to 16, or -1 to -16 to rewind.
+    Speed {
+        /// 1 is real time.
+        #[arg(allow_hyphen_values = true, value_parser = speed)]
+        speed: f64,
+        #[command(flatten)]
+        deck: DeckOptions,
+    },
+    /// Show the next picture, or one so many further or back.
+    Step {
+        /// How many; less than 0 goes back.
+        #[arg(allow_hyphen_values = true, default_value_t = 1)]
+        frames: i32,
+        #[command(flatten)]
+        deck: DeckOptions,
+    },
+    /// Empty the deck.
+    Stop(DeckOptions),
+}
+
+/// Which deck is meant.
+#[derive(Args, Debug)]
+pub(crate) struct DeckOptions {
+    /// The deck that is meant.
+    #[arg(long = "deck", value_name = "NAME", default_value = "main")]
+    pub(crate) deck: Name,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+}
+
+/// What to play; without a word, what is loaded plays on.
+#[derive(Args, Debug)]
+pub(crate) struct PlayOptions {
+    /// The last so much of the recording, such as 10s.
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
+    pub(crate) last: Option<String>,
+    /// From then on: a time, or so long ago, such as -1min.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Until then: a time, or so long ago, such as -30s.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    /// Of this channel.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
+    /// A clip that was made before, by its id.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["last", "from", "to", "channel"])]
+    pub(crate) clip: Option<String>,
+    #[command(flatten)]
+    pub(crate) deck: DeckOptions,
+}
+
+impl PlayOptions {
+    pub(crate) fn names_something(&self) -> bool {
+        [&self.last, &self.from, &self.to, &self.channel, &self.clip]
+            .into_iter()
+            .any(Option::is_some)
+    }
+}
+
+/// Where to go in what is loaded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// So many seconds behind the start.
+    At(f64),
+    /// So many seconds further, or back.
+    By(f64),
+    /// The start.
+    In,
+    /// The end.
+    Out,
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "in" => return Ok(Self::In),
+            "out" => return Ok(Self::Out),
+            _ => {}
+        }
+        let seconds = text
+            .parse()
+            .ok()
+            .filter(|seconds: &f64| seconds.is_finite());
+        match seconds {
+            Some(seconds) if text.starts_with(['+', '-']) => Ok(Self::By(seconds)),
+            Some(seconds) => Ok(Self::At(seconds)),
+            None => Err("write it as 3.5, +5, -10, in or out"),
+        }
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().map_err(|_| "a speed is a number".to_owned())?;
+    Speed::new(speed)
+        .map(Speed::value)
+        .map_err(|error| error.to_string())
 }
 
 /// What the command line comes to.
@@ -86,7 +213,7 @@ impl Cli {
         match &self.command {
             None => self.serve.config.as_deref(),
             Some(Command::Serve(options) | Command::Demo(options)) => options.config.as_deref(),
-            Some(Command::Status(_)) => None,
+            Some(Command::Status(_) | Command::Deck(_)) => None,
         }
     }
 }

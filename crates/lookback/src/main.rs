@@ -5,12 +5,14 @@
 //! files, sockets and the time of day is here.
 
 mod cli;
+mod client;
 mod clock;
+mod control;
+mod decks;
 #[cfg(unix)]
 mod fifo;
 mod http;
 mod log;
-mod play;
 mod serve;
 mod settings;
 mod signals;
@@ -61,6 +63,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
             serve(options)
         }
         Command::Status(options) => Ok(status::run(&options)),
+        Command::Deck(command) => Ok(control::run(&command)),
     }
 }
 

@@ -15,8 +15,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use crate::clock;
+use crate::decks::{Decks, feed_pipe};
 use crate::http::{self, App, Connections, Guard};
-use crate::play::Player;
 use crate::settings::Settings;
 use crate::signals;
 use crate::sink::Sink;
@@ -37,7 +37,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         keep: settings.keep,
     });
     let sources = bind(&settings.inputs, &recorder)?;
-    let (player, playing) = Player::new(Sink::bind(&settings.play_to)?);
+    let sink = Sink::bind(&settings.play_to)?;
+    let (decks, playing) = Decks::new(&settings.decks, &recorder);
     greet(address, &settings);
 
     let mut tasks = JoinSet::new();
@@ -45,7 +46,10 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         let channel = recorder.add_channel(input.channel.as_str());
         tasks.spawn(source.run(input.address.to_string(), channel));
     }
-    tasks.spawn(playing);
+    for deck in playing {
+        tasks.spawn(deck);
+    }
+    tasks.spawn(feed_pipe(sink, decks.main().clone()));
     tasks.spawn(expire_clips(Arc::clone(&recorder)));
     tasks.spawn(watch::run(Arc::clone(&recorder)));
     let connections = Arc::new(Connections::default());
@@ -54,12 +58,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         address.ip().is_loopback(),
         settings.token.clone(),
     );
-    let app = App {
-        recorder,
-        player,
-        play_to: settings.play_to.to_string(),
-        connections: Arc::clone(&connections),
-    };
+    let play_to = settings.play_to.to_string();
+    let app = App::new(recorder, decks, play_to, Arc::clone(&connections));
     let router = http::router(Arc::new(app), guard);
     tasks.spawn(http::serve(listener, router, connections));
     stop.await;
@@ -126,4 +126,5 @@ fn greet(address: SocketAddr, settings: &Settings) {
     }
     info!("watch it: mpv http://{address}/video");
     info!("play it into {}: http://{address}/play", settings.play_to);
+    info!("or show it in OBS: http://{address}/decks/main.ts");
 }

@@ -1,9 +1,10 @@
-//! Access units on their way out, as a transport stream: for `/live` and `/play`.
+//! Access units on their way out, as a transport stream: for `/live` and the feeds of decks.
 //!
 //! Tables stand before each keyframe and at least every 100 ms, the clock with the units of the first
 //! stream and, where those are rare, between them (ISO/IEC 13818-1, 2.7.2 wants one in 100 ms).
 
 use bytes::Bytes;
+use lookback_codec::flush;
 use lookback_mpegts::{Muxer, MuxerConfig, Pcr, Ticks};
 use lookback_replay::{Program, Unit};
 
@@ -14,20 +15,32 @@ pub(crate) struct Transport {
     tables_at: Option<Ticks>,
     /// What the clock said last.
     clock: Option<Ticks>,
+    /// Put behind each picture so that decoders give it out at once.
+    flush: &'static [u8],
 }
 
 /// How far the clock is behind the pictures: the time a decoder has to take a unit in.
 const CLOCK_DELAY: Ticks = Ticks(18_000);
 const TABLES_EVERY: Ticks = Ticks(9_000);
 const CLOCK_EVERY: Ticks = Ticks(7_200);
+/// More is no rare unit but a gap.
+const CLOCK_GAP_MAX: Ticks = Ticks(20 * 90_000);
 
 impl Transport {
+    /// The feed of a deck, which has this program to begin with.
+    pub(crate) fn feed(program: &Program) -> Self {
+        let mut transport = Self::new(program);
+        transport.flush = program.codecs().first().map_or(&[], |codec| flush(*codec));
+        transport
+    }
+
     /// A stream of this program.
     pub(crate) fn new(program: &Program) -> Self {
         Self {
             muxer: program.muxer(),
             tables_at: None,
             clock: None,
+            flush: &[],
         }
     }
 
@@ -49,6 +62,7 @@ impl Transport {
         }
         // Streams are not interleaved to the tick, and the clock must not run backwards.
         let clock = (unit.dts - CLOCK_DELAY).max(self.clock.unwrap_or(Ticks(i64::MIN)));
+        self.fill_clock(clock, out);
         let overdue = self.clock.is_none_or(|last| clock - last >= CLOCK_EVERY);
         if !carries_clock && overdue {
             self.muxer.write_pcr(out, Pcr::from(clock));
@@ -56,7 +70,14 @@ impl Transport {
         if carries_clock || overdue {
             self.clock = Some(clock);
         }
-        let pieces: Vec<&[u8]> = unit.payload.iter().map(Bytes::as_ref).collect();
+        let mut pieces: Vec<&[u8]> = unit.payload.iter().map(Bytes::as_ref).collect();
+        if carries_clock && !self.flush.is_empty() {
+            // Of a stream that is shown in another order than it comes in, the order would be lost.
+            if unit.pts != unit.dts {
+                self.flush = &[];
+            }
+            pieces.push(self.flush);
+        }
         self.muxer.write_unit(
             out,
             lookback_mpegts::Unit {
@@ -68,6 +89,19 @@ impl Transport {
                 payload: &pieces,
             },
         );
+    }
+
+    /// Writes the clock as often as it has to come, where units are rare, as in slow motion.
+    fn fill_clock(&mut self, until: Ticks, out: &mut Vec<u8>) {
+        let Some(last) = self.clock.filter(|last| until - *last <= CLOCK_GAP_MAX) else {
+            return;
+        };
+        let mut clock = last + CLOCK_EVERY;
+        while clock < until {
+            self.muxer.write_pcr(out, Pcr::from(clock));
+            self.clock = Some(clock);
+            clock += CLOCK_EVERY;
+        }
     }
 }
 

@@ -12,10 +12,11 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::App;
+use super::decks;
 use super::media;
 use super::problem::Problem;
 use super::selection::{Wanted, channel};
-use super::status::{ChannelStatus, Deck, Memory, Status};
+use super::status::{ChannelStatus, Memory, Status};
 use crate::clock;
 
 /// `GET status`
@@ -24,7 +25,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> impl IntoResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         memory: Memory::from(app.recorder.memory()),
         channels: all_channels(&app),
-        decks: vec![Deck::from(app.player.progress())],
+        decks: decks::all(&app),
     };
     (FRESH, Json(status))
 }
@@ -74,7 +75,7 @@ pub(super) async fn health() -> impl IntoResponse {
     (FRESH, Json(json!({"status": "ok"})))
 }
 
-const FRESH: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+pub(super) const FRESH: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 fn all_channels(app: &App) -> Vec<ChannelStatus> {
     let now = clock::now();

@@ -23,6 +23,7 @@ use super::problem::Problem;
 use super::range;
 use super::selection::{Wanted, channel};
 use crate::clock;
+use crate::decks::Command;
 use crate::time::rfc3339;
 
 const RUNS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-runs-left-out");
@@ -106,7 +107,7 @@ pub(super) async fn live(
         .finish(Body::new(LiveBody::new(follower)))
 }
 
-/// `GET /play`: answers at once; the playing goes on by itself.
+/// `GET /play`: answers at once; deck main begins when somebody watches.
 pub(super) async fn play(
     State(app): State<Arc<App>>,
     wanted: Wanted,
@@ -114,7 +115,7 @@ pub(super) async fn play(
     let clip = wanted.clip(&app.recorder, clock::now())?;
     let mut answer = described(&clip);
     answer["play_to"] = app.play_to.clone().into();
-    app.player.play(clip);
+    app.decks.main().command(Command::Show(clip)).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }
 
@@ -136,7 +137,7 @@ pub(super) fn url(clip: &Clip) -> String {
     format!("/clips/{}.ts", clip.id())
 }
 
-const MPEG_TS: &str = "video/mp2t";
+pub(super) const MPEG_TS: &str = "video/mp2t";
 
 /// The head of an answer with a clip, or with a part of it.
 fn whole(clip: &Clip) -> response::Builder {
@@ -164,7 +165,7 @@ fn clip_body(clip: &Arc<Clip>, part: std::ops::Range<u64>) -> Result<Body, Probl
     Ok(Body::new(ClipBody::new(Arc::clone(clip), part)))
 }
 
-trait Finish {
+pub(super) trait Finish {
     fn finish(self, body: Body) -> Result<Response, Problem>;
 }
 

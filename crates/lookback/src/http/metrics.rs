@@ -141,7 +141,7 @@ impl Page {
         self.line(format_args!("# TYPE lookback_{name} {kind}"));
     }
 
-    /// Names of channels need no escaping: see `ChannelName`.
+    /// Names of channels need no escaping: see `Name`.
     fn channel(&mut self, name: &str, channel: &str, value: f64) {
         self.line(format_args!(
             "lookback_{name}{{channel=\"{channel}\"}} {value}"

@@ -4,6 +4,8 @@
 
 mod api;
 mod body;
+mod decks;
+mod events;
 mod guard;
 mod media;
 mod metrics;
@@ -26,21 +28,41 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use lookback_replay::Recorder;
+use tokio::sync::Semaphore;
 
 pub(crate) use self::guard::Guard;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
-pub(crate) use self::status::{ChannelStatus, Status};
+pub(crate) use self::status::{ChannelStatus, Deck, Status};
 pub(crate) use self::token::Token;
-use crate::play::Player;
+use crate::decks::Decks;
 
 /// What the handlers work with.
 pub(crate) struct App {
-    pub(crate) recorder: Arc<Recorder>,
-    pub(crate) player: Player,
-    /// Where the player plays to, for answers.
-    pub(crate) play_to: String,
-    pub(crate) connections: Arc<Connections>,
+    recorder: Arc<Recorder>,
+    decks: Decks,
+    /// Where deck main also plays, for answers.
+    play_to: String,
+    connections: Arc<Connections>,
+    /// Places for those who listen to events.
+    listeners: Arc<Semaphore>,
+}
+
+impl App {
+    pub(crate) fn new(
+        recorder: Arc<Recorder>,
+        decks: Decks,
+        play_to: String,
+        connections: Arc<Connections>,
+    ) -> Self {
+        Self {
+            recorder,
+            decks,
+            play_to,
+            connections,
+            listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
+        }
+    }
 }
 
 /// Bodies of requests are a few fields of JSON.
@@ -55,12 +77,16 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/play", get(media::play).head(method_not_allowed))
         .route("/clips/{file}", get(media::clip))
         .route("/live/{file}", get(media::live))
+        .route("/decks/{file}", get(decks::feed).head(decks::feed_head))
         .route("/healthz", get(api::health))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{channel}/{command}", post(api::control))
         .route("/api/v1/clips", post(api::make_clip))
+        .route("/api/v1/decks", get(decks::list))
+        .route("/api/v1/decks/{deck}/{command}", post(decks::command))
+        .route("/api/v1/events", get(events::events))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

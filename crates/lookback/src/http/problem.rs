@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use lookback_replay::{ClipError, Gone};
 use serde_json::{Value, json};
 
+use crate::decks::Refused;
 use crate::time::rfc3339;
 
 /// Why a request was not carried out.
@@ -37,6 +38,26 @@ impl Problem {
     pub(super) fn unknown_channel(name: &str) -> Self {
         let detail = format!("there is no channel {name}; /api/v1/channels lists them");
         Self::new(StatusCode::NOT_FOUND, "unknown_channel", detail)
+    }
+
+    pub(super) fn unknown_deck(name: &str) -> Self {
+        let detail = format!("there is no deck {name}; /api/v1/decks lists them");
+        Self::new(StatusCode::NOT_FOUND, "unknown_deck", detail)
+    }
+
+    /// What makes sense in another place, or later.
+    pub(super) fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    pub(super) fn unknown_command() -> Self {
+        let known = "decks take load, play, pause, seek, step, speed and stop";
+        Self::new(StatusCode::NOT_FOUND, "not_found", known)
+    }
+
+    pub(super) fn not_live() -> Self {
+        let detail = "a deck cannot go live yet: load the newest, or watch /live/CHANNEL.ts";
+        Self::unprocessable("not_available", detail)
     }
 
     pub(super) fn unknown_clip() -> Self {
@@ -105,6 +126,22 @@ impl From<ClipError> for Problem {
 impl From<Gone> for Problem {
     fn from(gone: Gone) -> Self {
         Self::new(StatusCode::GONE, "clip_dropped", gone.to_string())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Empty => {
+                Self::new(StatusCode::CONFLICT, "nothing_loaded", refused.to_string())
+            }
+            Refused::Gone(gone) => gone.into(),
+            Refused::Fault => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "deck_fault",
+                refused.to_string(),
+            ),
+        }
     }
 }
 

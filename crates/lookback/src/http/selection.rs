@@ -16,12 +16,17 @@ use crate::time::Moment;
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     pub(super) channel: Option<String>,
-    last: Option<Period>,
-    from: Option<Moment>,
-    to: Option<Moment>,
+    pub(super) last: Option<Period>,
+    pub(super) from: Option<Moment>,
+    pub(super) to: Option<Moment>,
 }
 
 impl Wanted {
+    /// Whether nothing is given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.channel.is_none() && self.last.is_none() && self.from.is_none() && self.to.is_none()
+    }
+
     /// The clip that is meant.
     pub(super) fn clip(self, recorder: &Recorder, now: Wall) -> Result<Arc<Clip>, Problem> {
         let channel = channel(recorder, self.channel.as_deref())?;

@@ -115,7 +115,8 @@ impl Client {
             .serve_connection(
                 TokioIo::new(Timed::new(stream)),
                 TowerToHyperService::new(router),
-            );
+            )
+            .with_upgrades();
         match served.await {
             Ok(()) => {}
             Err(error) if timed_out(&error) => {

@@ -1,10 +1,11 @@
 //! The words of `GET /api/v1/status`: written by the server, read by `lookback status`.
 
 use lookback_codec::{AudioFormat, VideoFormat};
+use lookback_deck::Mode;
 use lookback_replay::RecordingState;
 use serde::{Deserialize, Serialize};
 
-use crate::play::Progress;
+use crate::decks::{Handle, State};
 use crate::time::rfc3339;
 
 /// Everything at one moment.
@@ -82,6 +83,9 @@ pub(crate) struct Deck {
     pub(crate) position_s: f64,
     pub(crate) duration_s: f64,
     pub(crate) speed: f64,
+    /// Which item of those it is loaded with, from 0 on.
+    pub(crate) item: usize,
+    pub(crate) items: usize,
 }
 
 impl From<lookback_replay::Memory> for Memory {
@@ -164,14 +168,22 @@ impl From<AudioFormat> for Audio {
     }
 }
 
-impl From<Progress> for Deck {
-    fn from(progress: Progress) -> Self {
+impl Deck {
+    pub(crate) fn new(deck: &Handle, state: &State) -> Self {
+        let status = state.status;
+        let mode = match status.mode {
+            Mode::Idle => "idle",
+            Mode::Paused => "paused",
+            Mode::Playing => "playing",
+        };
         Self {
-            name: "main".to_owned(),
-            state: if progress.playing { "playing" } else { "idle" }.to_owned(),
-            position_s: progress.position.as_secs_f64(),
-            duration_s: progress.duration.as_secs_f64(),
-            speed: 1.0,
+            name: deck.name().to_owned(),
+            state: mode.to_owned(),
+            position_s: status.position.as_secs_f64(),
+            duration_s: status.duration.as_secs_f64(),
+            speed: status.speed.value(),
+            item: status.item,
+            items: status.items,
         }
     }
 }

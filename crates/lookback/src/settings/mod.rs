@@ -6,9 +6,9 @@
 //! order of precedence is clap's own: flag, environment, file, default. [`Settings`] is what comes
 //! out once everything has been checked against the others and against the machine.
 
-mod channel_name;
 mod endpoint;
 mod file;
+mod name;
 mod period;
 mod quantity;
 mod size;
@@ -22,9 +22,9 @@ use clap::Args;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use tracing_subscriber::filter::Targets;
 
-pub(crate) use self::channel_name::ChannelName;
 pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::file::with_file;
+pub(crate) use self::name::Name;
 pub(crate) use self::period::Period;
 pub(crate) use self::size::Size;
 use crate::http::Token;
@@ -65,7 +65,17 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", env = "LOOKBACK_KEEP")]
     pub(crate) keep: Option<Period>,
 
-    /// Where /play also writes: a FIFO's path (made if missing), or \\.\pipe\NAME on Windows
+    /// A deck, which plays what was recorded at /decks/NAME.ts; repeat it for more. There always is one
+    /// called main, which /play means.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "LOOKBACK_DECK",
+        default_value = "main"
+    )]
+    pub(crate) deck: Vec<Name>,
+
+    /// Where deck main also plays: a FIFO's path (made if missing), or \\.\pipe\NAME on Windows
     /// [default: this system's pipe for a media source].
     #[arg(long, value_name = "SINK", env = "LOOKBACK_PLAY_TO")]
     pub(crate) play_to: Option<sink::Address>,
@@ -102,6 +112,8 @@ pub(crate) struct Settings {
     pub(crate) hosts: Vec<String>,
     pub(crate) memory: Size,
     pub(crate) keep: Option<Duration>,
+    /// Each once, and main first.
+    pub(crate) decks: Vec<Name>,
     pub(crate) play_to: sink::Address,
     pub(crate) token: Option<Token>,
 }
@@ -135,10 +147,21 @@ impl Settings {
             hosts,
             memory: options.memory,
             keep: options.keep.map(Duration::from),
+            decks: decks(options.deck),
             play_to: options.play_to.map_or_else(sink::Address::by_default, Ok)?,
             token,
         })
     }
+}
+
+fn decks(named: Vec<Name>) -> Vec<Name> {
+    let mut decks = vec![Name::main()];
+    for name in named {
+        if !decks.contains(&name) {
+            decks.push(name);
+        }
+    }
+    decks
 }
 
 /// A GOP of a high bit rate and what surrounds it must fit.
@@ -281,5 +304,19 @@ mod tests {
         assert!(open.token.is_some());
         assert!(settings(&["--token-file", "/nowhere/token"]).is_err());
         assert!(settings(&["--listen", "127.0.0.1:1688"]).is_ok_and(|it| it.token.is_none()));
+    }
+
+    #[test]
+    fn there_is_always_a_main_deck() {
+        let decks = |arguments: &[&str]| {
+            let settings = settings(arguments).expect("valid");
+            let names = settings.decks.iter().map(Name::to_string);
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(decks(&[]), ["main"]);
+        assert_eq!(
+            decks(&["--deck", "b", "--deck=main", "--deck=b"]),
+            ["main", "b"]
+        );
     }
 }

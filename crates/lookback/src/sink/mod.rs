@@ -1,7 +1,7 @@
-//! The sink: where `/play` writes, for a media source or a player to read.
+//! The sink: where deck main plays besides HTTP, for a media source or a player to read.
 //!
 //! One name for what each system has: a FIFO, or a Windows named pipe. A [`Sink`] gives readers one
-//! after another; an [`Output`] is the connection to one of them, and fails when the reader leaves.
+//! after another; an `Output` is the connection to one of them, and fails when the reader leaves.
 
 #[cfg(unix)]
 mod fifo;
@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 #[cfg(unix)]
-pub(crate) use self::fifo::{Output, Sink};
+pub(crate) use self::fifo::Sink;
 #[cfg(windows)]
-pub(crate) use self::pipe::{Output, Sink};
+pub(crate) use self::pipe::Sink;
 use crate::source::windows_pipe;
 use crate::usage::Usage;
 

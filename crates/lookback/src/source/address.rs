@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::settings::{ChannelName, Endpoint};
+use crate::settings::{Endpoint, Name};
 use crate::usage::Usage;
 
 /// A source and the channel that it feeds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Input {
-    pub(crate) channel: ChannelName,
+    pub(crate) channel: Name,
     pub(crate) address: Address,
     /// Whether nobody asked for it: then it may be missing.
     pub(crate) optional: bool,
@@ -60,7 +60,7 @@ impl Input {
     /// A source of channel `main`.
     pub(crate) fn main(address: Address) -> Self {
         Self {
-            channel: ChannelName::main(),
+            channel: Name::main(),
             address,
             optional: false,
         }
@@ -74,7 +74,7 @@ impl FromStr for Input {
         let named = text
             .split_once('=')
             .and_then(|(name, rest)| Some((name.parse().ok()?, rest)));
-        let (channel, address) = named.unwrap_or_else(|| (ChannelName::main(), text));
+        let (channel, address) = named.unwrap_or_else(|| (Name::main(), text));
         Ok(Self {
             channel,
             address: address.parse()?,
@@ -166,7 +166,7 @@ mod tests {
                 optional: false,
             }
         );
-        assert_eq!(input("/run/obs.ts").channel, ChannelName::main());
+        assert_eq!(input("/run/obs.ts").channel, Name::main());
         // What cannot be a channel's name is part of the path.
         assert_eq!(input("./a=b.ts").address, Address::Path("./a=b.ts".into()));
     }

@@ -1,6 +1,7 @@
 //! The routes as clients see them, over a recorder that is fed in memory.
 
 mod api;
+mod decks;
 mod media;
 
 use axum::body::{Body, Bytes};
@@ -8,17 +9,18 @@ use axum::http::{Request, Response};
 use http_body_util::BodyExt;
 use lookback_mpegts::{PACKET_LEN, SYNC_BYTE};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::*;
 use crate::clock;
-use crate::sink::Sink;
+use crate::settings::Name;
 use crate::testing::{record, recorder, video};
 
 struct Server {
     router: Router,
     recorder: Arc<Recorder>,
-    _folder: tempfile::TempDir,
+    _tasks: JoinSet<()>,
 }
 
 /// A server with a channel `main`, in which nothing is recorded.
@@ -35,43 +37,24 @@ fn recorded() -> Server {
 }
 
 fn guarded(guard: Guard) -> Server {
-    let folder = tempfile::tempdir().expect("a folder");
     let recorder = recorder();
     recorder.add_channel("main");
-    let address = sink_in(&folder);
-    let (player, _not_run) = Player::new(Sink::bind(&address).expect("a place for it"));
-    let app = App {
-        recorder: Arc::clone(&recorder),
-        player,
-        play_to: address.to_string(),
-        connections: Arc::default(),
-    };
+    let (decks, playing) = Decks::new(&[Name::main()], &recorder);
+    let mut tasks = JoinSet::new();
+    for deck in playing {
+        tasks.spawn(deck);
+    }
+    let app = App::new(
+        Arc::clone(&recorder),
+        decks,
+        "play.ts".to_owned(),
+        Arc::default(),
+    );
     Server {
         router: router(Arc::new(app), guard),
         recorder,
-        _folder: folder,
+        _tasks: tasks,
     }
-}
-
-#[cfg(unix)]
-fn sink_in(folder: &tempfile::TempDir) -> crate::sink::Address {
-    folder
-        .path()
-        .join("play.ts")
-        .display()
-        .to_string()
-        .parse()
-        .expect("a path")
-}
-
-#[cfg(windows)]
-fn sink_in(folder: &tempfile::TempDir) -> crate::sink::Address {
-    let name = folder
-        .path()
-        .file_name()
-        .expect("a name of its own")
-        .display();
-    format!(r"\\.\pipe\{name}").parse().expect("a pipe")
 }
 
 impl Server {

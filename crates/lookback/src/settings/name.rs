@@ -1,14 +1,14 @@
-//! Names of channels.
+//! Names of channels and decks.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a channel: short, and the same in a URL, a file name and a shell.
+/// The name of a channel or a deck: short, and the same in a URL, a file name and a shell.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct ChannelName(String);
+pub(crate) struct Name(String);
 
-impl ChannelName {
-    /// What the only channel is called when nobody says otherwise.
+impl Name {
+    /// What the only channel, or deck, is called when nobody says otherwise.
     pub(crate) fn main() -> Self {
         Self("main".to_owned())
     }
@@ -18,7 +18,7 @@ impl ChannelName {
     }
 }
 
-impl FromStr for ChannelName {
+impl FromStr for Name {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -26,14 +26,12 @@ impl FromStr for ChannelName {
         if (1..=LEN_MAX).contains(&text.len()) && text.chars().all(plain) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!(
-                "a channel's name is 1 to {LEN_MAX} letters, digits, - or _"
-            ))
+            Err(format!("a name is 1 to {LEN_MAX} letters, digits, - or _"))
         }
     }
 }
 
-impl fmt::Display for ChannelName {
+impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -48,10 +46,10 @@ mod tests {
     #[test]
     fn plain_names_only() {
         for name in ["main", "cam-2", "Angle_B", "x"] {
-            assert_eq!(name.parse(), Ok(ChannelName(name.to_owned())));
+            assert_eq!(name.parse(), Ok(Name(name.to_owned())));
         }
         for name in ["", "a b", "ä", "../x", "a/b", "a.ts", &"x".repeat(33)] {
-            assert!(name.parse::<ChannelName>().is_err(), "{name}");
+            assert!(name.parse::<Name>().is_err(), "{name}");
         }
     }
 }

@@ -1,0 +1,241 @@
+//! What asks a running server, for the commands that do: one request, one answer, one line of what is
+//! wrong.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::ServerOptions;
+use crate::settings::Endpoint;
+
+/// The exit code for "no server answers", so that scripts can tell it from a mistake.
+const NO_ANSWER: u8 = 3;
+const MISTAKE: u8 = 2;
+
+/// Why there is nothing to show.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    line: String,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn mistake(line: String) -> Self {
+        Self {
+            line,
+            code: MISTAKE,
+        }
+    }
+
+    pub(crate) fn unreadable(error: serde_json::Error) -> Self {
+        Self {
+            line: format!("the answer cannot be read ({error}): is the server of another version?"),
+            code: NO_ANSWER,
+        }
+    }
+}
+
+/// Shows how it came out.
+pub(crate) fn finish(outcome: Result<String, Failure>) -> ExitCode {
+    match outcome {
+        Ok(text) => {
+            // A reader that has seen enough, such as `head`, is no error.
+            let _ = writeln!(io::stdout(), "{}", text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "lookback: {}", error.line);
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+/// Asks for what is there.
+pub(crate) fn get(server: &ServerOptions, path: &str) -> Result<String, Failure> {
+    ask(server, "GET", path, "")
+}
+
+/// Has something done.
+pub(crate) fn post(server: &ServerOptions, path: &str, body: &Value) -> Result<String, Failure> {
+    ask(server, "POST", path, &body.to_string())
+}
+
+/// How long a server on the same network may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn ask(options: &ServerOptions, method: &str, path: &str, body: &str) -> Result<String, Failure> {
+    let server = &options.server;
+    let token = options
+        .token_file
+        .as_ref()
+        .map(fs::read_to_string)
+        .transpose();
+    let token = token.map_err(|error| Failure::mistake(format!("--token-file: {error}")))?;
+    let endpoint = server
+        .strip_prefix("http://")
+        .unwrap_or(server)
+        .trim_end_matches('/');
+    let endpoint: Endpoint = endpoint.parse().map_err(|_| {
+        Failure::mistake(format!(
+            "--server {server}: write it as http://127.0.0.1:1688"
+        ))
+    })?;
+    let token = token.as_deref().map(str::trim);
+    let answer = fetch(&endpoint, method, path, token, body).map_err(|error| Failure {
+        line: format!(
+            "no lookback answers at {server} ({error}); start one, or name it with --server"
+        ),
+        code: NO_ANSWER,
+    })?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(body.to_owned()),
+        Some("401") => Err(Failure::mistake(format!(
+            "{server} asks for its token: --token-file FILE"
+        ))),
+        _ => Err(refusal(body).unwrap_or_else(|| Failure {
+            line: format!("what answers at {server} is no lookback"),
+            code: NO_ANSWER,
+        })),
+    }
+}
+
+/// What the server has to say about a mistake.
+fn refusal(body: &str) -> Option<Failure> {
+    let problem: Value = serde_json::from_str(body).ok()?;
+    problem["code"].as_str()?;
+    Some(Failure::mistake(problem["detail"].as_str()?.to_owned()))
+}
+
+/// One request on a connection of its own; the whole answer, head and body.
+fn fetch(
+    server: &Endpoint,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&server.resolve()?, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n");
+    if let Some(token) = token {
+        request += &format!("Authorization: Bearer {token}\r\n");
+    }
+    if !body.is_empty() {
+        let length = body.len();
+        request += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+    }
+    write!(stream, "{request}\r\n{body}")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const ANSWER: &str = r#"{"version": "1.2.3"}"#;
+
+    /// A server that gives one answer. Gives its URL, and what it was asked.
+    fn server(answer: String) -> (String, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let asked = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut request = Vec::new();
+            let is_whole = |request: &[u8]| {
+                let has_body = request.starts_with(b"POST");
+                request.ends_with(if has_body { &b"}"[..] } else { b"\r\n\r\n" })
+            };
+            while !is_whole(&request) {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                request.extend(byte);
+            }
+            stream.write_all(answer.as_bytes()).expect("it listens");
+            String::from_utf8(request).expect("text")
+        });
+        (url, asked)
+    }
+
+    fn options(server: &str) -> ServerOptions {
+        ServerOptions {
+            server: server.to_owned(),
+            token_file: None,
+        }
+    }
+
+    #[test]
+    fn a_server_is_asked_with_its_token() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("token");
+        fs::write(&file, "0123456789abcdef\n").expect("a file");
+        let (url, asked) = server(format!("HTTP/1.1 200 OK\r\n\r\n{ANSWER}"));
+        let options = ServerOptions {
+            token_file: Some(file),
+            ..options(&url)
+        };
+        assert!(get(&options, "/api/v1/status").is_ok_and(|body| body == ANSWER));
+        let request = asked.join().expect("no panic");
+        assert!(
+            request.starts_with("GET /api/v1/status HTTP/1.1\r\n"),
+            "{request}"
+        );
+        assert!(
+            request.contains("\r\nAuthorization: Bearer 0123456789abcdef\r\n"),
+            "{request}"
+        );
+    }
+
+    #[test]
+    fn what_is_to_be_done_is_json() {
+        let (url, asked) = server(format!("HTTP/1.1 200 OK\r\n\r\n{ANSWER}"));
+        let body = serde_json::json!({"speed": 0.5});
+        assert!(post(&options(&url), "/x", &body).is_ok_and(|body| body == ANSWER));
+        let request = asked.join().expect("no panic");
+        assert!(request.starts_with("POST /x HTTP/1.1\r\n"), "{request}");
+        for part in [
+            "\r\nContent-Type: application/json\r\n",
+            "\r\nContent-Length: 13\r\n",
+            "\r\n\r\n{\"speed\":0.5}",
+        ] {
+            assert!(request.contains(part), "{part} in {request}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_word_and_a_code() {
+        let failure = |server: &str| get(&options(server), "/").expect_err("no answer");
+        let (locked, _) = server("HTTP/1.1 401 Unauthorized\r\n\r\n".to_owned());
+        let error = failure(&locked);
+        assert!(
+            error.line.contains("--token-file") && error.code == MISTAKE,
+            "{}",
+            error.line
+        );
+        let problem = r#"{"status": 409, "code": "nothing_loaded", "detail": "nothing is loaded"}"#;
+        let (refusing, _) = server(format!("HTTP/1.1 409 Conflict\r\n\r\n{problem}"));
+        let error = failure(&refusing);
+        assert_eq!((&*error.line, error.code), ("nothing is loaded", MISTAKE));
+        for answer in ["SSH-2.0-OpenSSH\r\n", "HTTP/1.1 404 Not Found\r\n\r\n{}"] {
+            let (other, _) = server(answer.to_owned());
+            assert_eq!(failure(&other).code, NO_ANSWER);
+        }
+        let closed = TcpListener::bind("127.0.0.1:0")
+            .and_then(|it| it.local_addr())
+            .expect("a port");
+        let error = failure(&format!("http://{closed}"));
+        assert!(error.line.contains("no lookback answers") && error.code == NO_ANSWER);
+        assert_eq!(failure("ftp://x").code, MISTAKE);
+    }
+}

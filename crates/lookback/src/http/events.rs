@@ -1,0 +1,106 @@
+//! `GET /api/v1/events`: what decks do, as it happens, on a WebSocket.
+//!
+//! Nothing is queued for a client: one that is slow gets the newest state, not those between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until};
+
+use super::App;
+use super::problem::Problem;
+use super::status::Deck;
+use crate::decks::{Decks, Handle, State as DeckState};
+
+/// Clients at a time.
+pub(super) const CLIENTS_MAX: usize = 128;
+
+/// Clients say nothing but that they leave.
+const MESSAGE_MAX: usize = 4 << 10;
+
+/// Where nothing happens, a client is asked so often whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(15);
+
+pub(super) async fn events(
+    State(app): State<Arc<App>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|rejection| {
+        let detail = format!("connect with a WebSocket: {}", rejection.body_text());
+        Problem::new(StatusCode::UPGRADE_REQUIRED, "not_a_websocket", detail)
+    })?;
+    let Ok(place) = Arc::clone(&app.listeners).try_acquire_owned() else {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_clients",
+            format!("{CLIENTS_MAX} clients are listening already"),
+        ));
+    };
+    let decks = app.decks.clone();
+    Ok(upgrade
+        .max_message_size(MESSAGE_MAX)
+        .on_upgrade(move |socket| tell(socket, decks, place)))
+}
+
+/// Tells one client until it leaves.
+async fn tell(mut socket: WebSocket, decks: Decks, _place: OwnedSemaphorePermit) {
+    let mut changes = decks.changes();
+    let mut told: Vec<Option<DeckState>> = vec![None; decks.all().len()];
+    let mut ping_at = Instant::now() + PING_EVERY;
+    loop {
+        changes.mark_unchanged();
+        for (deck, told) in decks.all().iter().zip(&mut told) {
+            for message in news(deck, told) {
+                if socket
+                    .send(Message::text(message.to_string()))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            heard = socket.recv() => match heard {
+                None | Some(Err(_) | Ok(Message::Close(_))) => return,
+                Some(Ok(_)) => {}
+            },
+            () = sleep_until(ping_at) => {
+                if socket.send(Message::Ping(Default::default())).await.is_err() {
+                    return;
+                }
+                ping_at = Instant::now() + PING_EVERY;
+            }
+        }
+    }
+}
+
+/// What a client that was `told` so does not know yet of a deck.
+fn news(deck: &Handle, told: &mut Option<DeckState>) -> Vec<Value> {
+    let state = deck.state();
+    let before = told.replace(state);
+    let mut messages = Vec::new();
+    let happened =
+        |count: fn(&DeckState) -> u64| before.is_some_and(|before| count(&before) != count(&state));
+    if happened(|state| state.ended) {
+        messages.push(json!({"type": "ended", "deck": deck.name()}));
+    }
+    if happened(|state| state.lost) {
+        messages.push(json!({"type": "lost", "deck": deck.name()}));
+    }
+    if before.is_none_or(|before| before.status != state.status) {
+        let mut message = serde_json::to_value(Deck::new(deck, &state))
+            .expect("a deck's numbers are all of them numbers of JSON");
+        message["type"] = "deck".into();
+        messages.push(message);
+    }
+    messages
+}

@@ -1,0 +1,246 @@
+//! Decks: what players make of a feed while it is paused, slowed down and sought in. OBS shows feeds
+//! in `obs`.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::Message;
+
+use crate::support::card;
+use crate::support::http::post;
+use crate::support::mpv::Mpv;
+use crate::support::process::output_of;
+use crate::support::reader::{Reader, complaints_before_the_end};
+use crate::support::server::{self, Server};
+use crate::support::{DEADLINE, eventually, ffmpeg, folder, text};
+
+const SECONDS: u32 = 20;
+
+/// Everything a feed gave while the deck was worked is a stream that ffmpeg reads without a word, and
+/// the pictures are those that were asked for.
+#[test]
+fn a_feed_stays_clean_whatever_the_deck_does() {
+    let stage = Stage::new();
+    let reader = Reader::start(stage.feed());
+    eventually("something is shown before anything plays", || {
+        (reader.len() > 188 * 10).then_some(())
+    });
+    let state = stage.deck("load", &json!({}));
+    assert_eq!(state["state"], "playing");
+    stage.until_position(2.0);
+    let paused = stage.deck("pause", &json!({}));
+    let position = number(&paused["position_s"]);
+    thread::sleep(Duration::from_secs(5));
+    assert_eq!(stage.state()["position_s"], position, "it stands");
+    stage.deck("play", &json!({}));
+    stage.until_position(position + 1.0);
+    let slow = stage.deck("speed", &json!({"speed": 0.5}));
+    let (started, from) = (Instant::now(), number(&slow["position_s"]));
+    stage.until_position(from + 1.0);
+    assert!(
+        started.elapsed() > Duration::from_millis(1700),
+        "{:?}",
+        started.elapsed()
+    );
+    let sought = stage.deck("seek", &json!({"to_s": 15.0}));
+    assert_eq!(sought["position_s"], 15.0);
+    stage.deck("speed", &json!({"speed": 1.0}));
+    stage.until_position(16.0);
+    let stopped = stage.deck("stop", &json!({}));
+    assert_eq!(stopped["state"], "idle");
+
+    let bytes = reader.stop();
+    let file = stage.folder.path().join("feed.ts");
+    fs::write(&file, bytes).expect("the test's folder takes files");
+    assert_eq!(warnings(text(&file)), "");
+    let shown = card::counters(text(&file));
+    // What was there before comes first: the last second of the card, up to where it ends.
+    let newest = u64::from(SECONDS) * card::FPS - 1;
+    let start = shown.iter().position(|&counter| counter == newest);
+    let played = &shown[start.expect("the newest picture") + 1..];
+    let jump = played
+        .windows(2)
+        .position(|pair| pair[1] != pair[0] + 1)
+        .expect("it was sought in");
+    assert_eq!((played[0], played[jump + 1]), (0, 15 * card::FPS));
+    assert!(played[jump] > 4 * card::FPS, "{}", played[jump]);
+    assert!(
+        played[jump + 1..]
+            .windows(2)
+            .all(|pair| pair[1] == pair[0] + 1)
+    );
+    assert!(*played.last().expect("some") >= 16 * card::FPS);
+}
+
+/// mpv plays a feed, stands while it stands, and goes on with it.
+#[test]
+fn mpv_follows_a_deck() {
+    let stage = Stage::new();
+    stage.deck("load", &json!({"then": "loop"}));
+    let mut mpv = Mpv::open(stage.folder.path(), &stage.server.url("/decks/main.ts"));
+    let mut goes_on = |what: &str| {
+        let before = mpv.position();
+        eventually(what, || (mpv.position() > before + 1.0).then_some(()));
+    };
+    goes_on("it plays");
+    stage.deck("pause", &json!({}));
+    thread::sleep(Duration::from_secs(5));
+    stage.deck("play", &json!({}));
+    goes_on("it plays on");
+    stage.deck("speed", &json!({"speed": 0.5}));
+    goes_on("it plays slowly");
+    stage.deck("seek", &json!({"to": "in"}));
+    goes_on("it plays from the start");
+}
+
+/// The commands of the program, and what it says.
+#[test]
+fn the_command_line_works_a_deck() {
+    let stage = Stage::new();
+    let run = |line: &str| {
+        let url = stage.server.url("");
+        let arguments: Vec<&str> = line.split(' ').chain(["--server", &url]).collect();
+        let mut command = server::command(stage.folder.path(), &arguments);
+        String::from_utf8(output_of(&mut command)).expect("text")
+    };
+    let told = run("play --last 5s");
+    assert!(told.starts_with("deck main: playing, at 0."), "{told}");
+    assert!(run("pause").starts_with("deck main: paused"));
+    assert!(run("seek 1.5").starts_with("deck main: paused, at 1.5 of 5."));
+    let told = run("seek -10");
+    assert!(
+        told.contains("at 0.0") && told.contains("as far as it goes"),
+        "{told}"
+    );
+    assert!(run("speed 0.25").contains("0.25 times"));
+    assert!(run("step").contains("at 0.0 of"));
+    assert!(run("play").starts_with("deck main: playing"));
+    assert_eq!(run("stop"), "deck main: idle\n");
+    let mut refused = server::command(stage.folder.path(), &["pause", "--deck", "other"]);
+    let output = refused
+        .args(["--server", &stage.server.url("")])
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("there is no deck other"), "{told}");
+}
+
+/// Whoever listens hears of every change, of the position a few times a second, and of the end.
+#[test]
+fn events_tell_what_a_deck_does() {
+    let stage = Stage::new();
+    let address = stage.server.url("").replace("http://", "");
+    let stream = TcpStream::connect(&address).expect("it listens");
+    stream
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a socket takes a time-out");
+    let (mut socket, _) = tungstenite::client(format!("ws://{address}/api/v1/events"), stream)
+        .unwrap_or_else(|error| panic!("no WebSocket: {error}"));
+    let mut next = || -> Value {
+        loop {
+            if let Message::Text(text) = socket.read().expect("it goes on") {
+                return serde_json::from_str(&text).expect("JSON");
+            }
+        }
+    };
+    let first = next();
+    assert_eq!(
+        (&first["type"], &first["name"], &first["state"]),
+        (&json!("deck"), &json!("main"), &json!("idle"))
+    );
+    stage.deck("load", &json!({"last": "3s", "then": "idle"}));
+    let mut positions = Vec::new();
+    loop {
+        let event = next();
+        match event["type"].as_str() {
+            Some("ended") => break assert_eq!(event["deck"], "main"),
+            _ => positions.push(number(&event["position_s"])),
+        }
+    }
+    assert!((8..=30).contains(&positions.len()), "{positions:?}");
+    assert!(positions.is_sorted(), "{positions:?}");
+    assert_eq!(next()["state"], "idle");
+}
+
+/// One that connects and reads nothing is its own problem.
+#[test]
+fn a_stalled_reader_holds_up_nobody() {
+    let stage = Stage::new();
+    stage.deck("load", &json!({"then": "loop"}));
+    let mut stalled =
+        TcpStream::connect(stage.server.url("").replace("http://", "")).expect("it listens");
+    stalled
+        .write_all(b"GET /decks/main.ts HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        .expect("sent");
+    let reader = Reader::start(stage.feed());
+    let length = reader.len();
+    eventually("the other one gets what is played", || {
+        (reader.len() > length + 2_000_000).then_some(())
+    });
+}
+
+/// What ffmpeg has to say about a stream that it copies, warnings as well.
+fn warnings(media: &str) -> String {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-nostdin", "-v", "warning"]);
+    command.args(["-i", media, "-map", "0", "-c", "copy", "-f", "null", "-"]);
+    let output = command.output().expect("ffmpeg starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned() + &ffmpeg::complaints(media);
+    complaints_before_the_end(&told)
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// A server that has recorded the card.
+struct Stage {
+    server: Server,
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = folder();
+        let input = folder.path().join("card.ts");
+        card::write(&input, SECONDS);
+        let server = Server::start(folder.path(), &["--input", text(&input)]);
+        server.wait_for("the file is read", |channel| {
+            channel["state"] == "waiting" && channel["runs"] == 1
+        });
+        Self { server, folder }
+    }
+
+    fn deck(&self, command: &str, body: &Value) -> Value {
+        let path = format!("/api/v1/decks/main/{command}");
+        let answer = self.server.send(&post(&path, body));
+        assert_eq!(answer.status, 200, "{command} {body}");
+        answer.json()
+    }
+
+    fn state(&self) -> Value {
+        self.server.status()["decks"][0].take()
+    }
+
+    fn until_position(&self, seconds: f64) {
+        eventually(format!("the deck is at {seconds}"), || {
+            (number(&self.state()["position_s"]) >= seconds).then_some(())
+        });
+    }
+
+    fn feed(&self) -> impl Read + Send + use<> {
+        let response = self.server.get("/decks/main.ts");
+        assert_eq!(response.status, 200);
+        assert_eq!(response.content_length(), None);
+        response.into_body()
+    }
+}

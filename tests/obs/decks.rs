@@ -1,0 +1,242 @@
+//! A media source stays on a deck's feed, and shows what the deck is told to show.
+//!
+//! The channel is a file of the test card, so that second `s` of it is picture `30 s`.
+
+use std::ops::Range;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::card::{self, FPS};
+use crate::support::deck;
+use crate::support::obs::{Expected, Eye, Obs, Shown, Verdict};
+use crate::support::server::Server;
+use crate::support::{eventually, folder, text};
+
+const SECONDS: u32 = 60;
+
+/// How long a picture is on.
+const FRAME: Duration = Duration::from_nanos(1_000_000_000 / FPS);
+
+/// The pictures that are on their way to OBS when a command comes: half a second of them at the most.
+const UNDER_WAY: u64 = FPS / 2;
+
+/// As many pictures may come while no screenshot does.
+const BLINK: usize = 8;
+
+/// The transport by hand: each command leads to its picture, and to no other.
+#[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
+fn it_shows_the_picture_that_it_is_told_to() {
+    let stage = Stage::new();
+    let loaded = stage.command("load", &json!({"channel": "main", "play": true}));
+    stage.shows(loaded, &numbers(0..45), FRAME);
+
+    stage.command("pause", &json!({}));
+    let stands = stage.settles();
+    let paused = Instant::now();
+    thread::sleep(Duration::from_secs(30));
+    let shown = stage.eye.since(paused);
+    assert!(
+        matches!(shown[..], [Shown { number, .. }] if number == Some(stands)),
+        "it stands on {stands}: {shown:?}"
+    );
+    let resumed = stage.command("play", &json!({}));
+    stage.shows(resumed, &numbers(stands + 1..stands + 46), FRAME);
+
+    for (seek, first) in [
+        (json!({"to_s": 40.0}), 1200),
+        (json!({"to_s": 5.1}), 153),
+        (json!({"to": "in"}), 0),
+    ] {
+        let sent = stage.command("seek", &seek);
+        stage.shows(sent, &numbers(first..first + 45), FRAME);
+    }
+
+    stage.command("pause", &json!({}));
+    let mut at = stage.settles();
+    let mut leads = |command, body: &Value, by| {
+        stage.command(command, body);
+        at = at.checked_add_signed(by).expect("it is within the file");
+        stage.stands_on(at);
+    };
+    leads("seek", &json!({"by_s": 10.0}), 300);
+    leads("seek", &json!({"by_s": -3.0}), -90);
+    for frames in [1, 1, -1, -1, -1, -1, 1] {
+        leads("step", &json!({"frames": frames}), frames);
+    }
+    stage.command("seek", &json!({"to": "out"}));
+    stage.stands_on(u64::from(SECONDS) * FPS - 1);
+}
+
+/// Slow, fast, backwards, round and round, and one after the other.
+#[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
+fn it_shows_any_speed_and_any_order() {
+    let stage = Stage::new();
+    let slow = json!({"channel": "main", "play": true, "speed": 0.25});
+    let slow = stage.command("load", &slow);
+    stage.shows(slow, &numbers(0..20), FRAME * 4);
+
+    let fast = stage.command("speed", &json!({"speed": 4.0}));
+    let (pictures, speed) = stage.moves(fast, 2.0);
+    assert!(pictures.is_sorted(), "forward: {pictures:?}");
+    assert!((3.0..5.0).contains(&speed), "{speed} times: {pictures:?}");
+
+    let back = stage.command("speed", &json!({"speed": -4.0}));
+    let (mut pictures, speed) = stage.moves(back, 1.5);
+    pictures.reverse();
+    assert!(pictures.is_sorted(), "backward: {pictures:?}");
+    assert!((-5.5..-2.5).contains(&speed), "{speed} times: {pictures:?}");
+    let is_keyframe = |number: &u64| number.is_multiple_of(FPS / 2);
+    assert!(pictures.iter().all(is_keyframe), "{pictures:?}");
+
+    let [first, second, third] = [20, 30, 10].map(|second| stage.clip(second));
+    let looped = json!({"clip": first.id, "play": true, "then": "loop"});
+    let looped = stage.command("load", &looped);
+    stage.shows(looped, &first.numbers.repeat(3), FRAME);
+
+    let list = [json!({"clip": second.id}), json!({"clip": third.id})];
+    let sequence = json!({"list": list, "play": true, "then": "next"});
+    let sequence = stage.command("load", &sequence);
+    let both = [&second.numbers[..], &third.numbers].concat();
+    stage.shows(sequence, &both, FRAME);
+    assert_eq!(Some(stage.stands()), both.last().copied());
+}
+
+fn numbers(range: Range<u64>) -> Vec<u64> {
+    range.collect()
+}
+
+/// A server with the card as its channel, and OBS with a media source on deck `main`.
+struct Stage {
+    // Ended in this order.
+    eye: Eye,
+    _obs: Obs,
+    server: Server,
+    _folder: TempDir,
+}
+
+/// A clip, and the pictures in it.
+struct Clip {
+    id: String,
+    numbers: Vec<u64>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = folder();
+        let input = folder.path().join("card.ts");
+        card::write(&input, SECONDS);
+        let server = Server::start(folder.path(), &["--input", text(&input)]);
+        server.wait_for("the file is read", |channel| {
+            channel["state"] == "waiting" && channel["runs"] == 1
+        });
+        let mut obs = Obs::playing();
+        obs.add_media_source("deck", deck::media_source(&server));
+        obs.counter("deck");
+        let stage = Self {
+            eye: obs.watch("deck"),
+            _obs: obs,
+            server,
+            _folder: folder,
+        };
+        // The last second of the channel, by which OBS gets to know the streams.
+        assert_eq!(stage.stands(), u64::from(SECONDS) * FPS - 1);
+        stage
+    }
+
+    /// Gives a deck's command, and the instant at which it was given.
+    fn command(&self, command: &str, body: &Value) -> Instant {
+        let now = Instant::now();
+        deck::command(&self.server, command, body);
+        now
+    }
+
+    /// A second of the channel.
+    fn clip(&self, second: i64) -> Clip {
+        let window = self.server.channel()["window"].take();
+        let start: Timestamp = window["start"]
+            .as_str()
+            .and_then(|start| start.parse().ok())
+            .expect("a time");
+        let from = start.as_millisecond() + second * 1000;
+        let clip = self.server.clip(&json!({"from": from, "to": from + 1000}));
+        let url = clip["url"].as_str().expect("the clip's URL");
+        Clip {
+            id: clip["id"].as_str().expect("an id").to_owned(),
+            numbers: card::counters(&self.server.url(url)),
+        }
+    }
+
+    /// These pictures follow the command, and behind each only the next, each for as long as `frame`.
+    fn shows(&self, command: Instant, numbers: &[u64], frame: Duration) {
+        let expected = Expected {
+            numbers,
+            frame,
+            under_way: UNDER_WAY,
+        };
+        let seen = self.eye.story(command);
+        let verdict = eventually(format_args!("{numbers:?} are on: {seen}"), || {
+            let verdict = Verdict::of(command, &self.eye.since(command), &expected)?;
+            (verdict.reached + BLINK >= numbers.len()).then_some(verdict)
+        });
+        // OBS that has other things to do leaves out a picture now and then.
+        assert!(
+            verdict.strays == 0 && verdict.lost <= numbers.len() / 8,
+            "{verdict}: {seen}"
+        );
+        let promised = frame * u32::try_from(verdict.reached - 1).expect("a play is short");
+        assert!(
+            verdict.elapsed > promised * 3 / 4 && verdict.elapsed < promised * 3 / 2,
+            "{promised:?} took {:?}: {seen}",
+            verdict.elapsed
+        );
+    }
+
+    /// What is on once nothing moves any more; the deck says the same.
+    fn settles(&self) -> u64 {
+        let settled = self.stands();
+        self.stands_on(settled);
+        settled
+    }
+
+    /// What is on once nothing moves any more.
+    fn stands(&self) -> u64 {
+        eventually("the picture stands", || {
+            let recently = Instant::now().checked_sub(Duration::from_secs(1))?;
+            match self.eye.since(recently)[..] {
+                [shown] if shown.last - shown.first > Duration::from_millis(700) => shown.number,
+                _ => None,
+            }
+        })
+    }
+
+    /// This picture is on, and it is where the deck says that it is.
+    fn stands_on(&self, number: u64) {
+        eventually(format!("picture {number} is on"), || {
+            (self.eye.now() == Some(number)).then_some(())
+        });
+        let decks = self.server.status()["decks"].take();
+        let position = decks[0]["position_s"].as_f64().expect("a position");
+        let picture = (position * FPS as f64).round();
+        assert_eq!(picture, number as f64, "{decks} while {number} is on");
+    }
+
+    /// The pictures of some seconds from a command on, when those under way have passed, and by how
+    /// much faster they go than they were recorded.
+    fn moves(&self, command: Instant, seconds: f64) -> (Vec<u64>, f64) {
+        let begin = command + Duration::from_millis(700);
+        let end = begin + Duration::from_secs_f64(seconds);
+        thread::sleep(end.saturating_duration_since(Instant::now()));
+        let shown = self.eye.since(begin);
+        let numbers: Option<Vec<u64>> = shown.iter().map(|shown| shown.number).collect();
+        let numbers = numbers.expect("nothing but pictures of the card");
+        let (first, last) = (&shown[0], &shown[shown.len() - 1]);
+        let recorded = (numbers[numbers.len() - 1] as f64 - numbers[0] as f64) / FPS as f64;
+        (numbers, recorded / (last.first - first.first).as_secs_f64())
+    }
+}

@@ -1,0 +1,66 @@
+//! What reads a stream that does not end.
+
+use std::io::Read;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// Reads a feed on a thread of its own.
+pub(crate) struct Reader {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    stop: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Reader {
+    pub(crate) fn start(mut feed: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (into, until) = (Arc::clone(&bytes), Arc::clone(&stop));
+        let thread = thread::spawn(move || {
+            let mut buffer = vec![0; 64 << 10];
+            // Something comes at least once a second.
+            while !until.load(Ordering::Relaxed) {
+                match feed.read(&mut buffer) {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => into
+                        .lock()
+                        .expect("nobody panics with it")
+                        .extend(&buffer[..read]),
+                }
+            }
+        });
+        Self {
+            bytes,
+            stop,
+            thread,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.lock().expect("nobody panics with it").len()
+    }
+
+    /// What it has read, in whole packets.
+    pub(crate) fn stop(self) -> Vec<u8> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("it only reads");
+        let mut bytes = mem::take(&mut *self.bytes.lock().expect("nobody panics with it"));
+        bytes.truncate(bytes.len() / 188 * 188);
+        bytes
+    }
+}
+
+/// What ffmpeg says of a feed, but for what it says of its end: behind the last picture stands the delimiter of
+/// one that has not come.
+pub(crate) fn complaints_before_the_end(told: &str) -> String {
+    let of_the_end = [
+        "missing picture in access unit with size 6",
+        "no frame!",
+        "Error while decoding stream #0:0: Invalid data found",
+    ];
+    told.lines()
+        .filter(|line| !of_the_end.iter().any(|end| line.contains(end)))
+        .collect()
+}
