@@ -47,7 +47,8 @@ fn it_records_from_a_pipe_and_plays_into_another() {
 }
 
 /// What a reader of the other pipe gets is the newest seconds. The pipe does not end behind them, so it leaves
-/// a little before.
+/// a little before; and as there are fewer seconds than ffmpeg looks at before it begins, it is told to look at
+/// less.
 fn plays(wine: &Wine, server: &Server, folder: &Path) {
     let answer = server.get("/play?last=3s");
     assert_eq!(answer.status, 200);
@@ -55,6 +56,7 @@ fn plays(wine: &Wine, server: &Server, folder: &Path) {
     let mut command = wine.ffmpeg();
     command
         .current_dir(folder)
+        .args(["-analyzeduration", "1000000"])
         .args(["-i", PLAY, "-map", "0", "-c", "copy"])
         .args(["-t", &seconds.to_string(), "played.ts"]);
     let mut reader = Process::start("reader", folder, &mut command);
