@@ -414,3 +414,124 @@ fn compare(rig: &Rig, mut writer: Writer, mut stream: Synthetic) {
         assert_eq!(keys, sent.iter().filter(|unit| unit.key).count());
     }
 }
+
+fn pictures_of(events: &[Event], rig: &Rig) -> Vec<usize> {
+    check_events(events, rig, Gaps::Allowed).pictures()
+}
+
+/// From the first picture on, with the program in front; sound that belongs to it may have come before.
+fn from_here(follower: &mut Follower) -> Vec<Event> {
+    let program = follower.program().expect("something was found");
+    let is_sound = |event: &Event| matches!(event, Event::Unit(unit) if unit.stream > 0);
+    let units = take(follower).into_iter().skip_while(is_sound);
+    std::iter::once(Event::Program(program))
+        .chain(units)
+        .collect()
+}
+
+#[test]
+fn a_follower_can_be_sent_back_and_comes_to_the_edge_again() {
+    for (name, options) in shapes() {
+        eprintln!("{name}");
+        let mut rig = Rig::new(16 * MIB);
+        let mut writer = rig.connect();
+        let mut stream = Synthetic::new(small(&options));
+        let mut follower = rig.channel.follow();
+        assert_eq!(follower.window(), None);
+        follower.seek(Ticks(0));
+        assert!(take(&mut follower).is_empty(), "nothing to go to");
+        rig.record(&mut writer, &mut stream, 100);
+        let at_the_edge = take(&mut follower);
+        let window = follower.window().expect("it can be played");
+        let length = (window.end - window.start).0;
+        assert!((95 * FRAME.0..=101 * FRAME.0).contains(&length), "{length}");
+
+        let wanted = window.start + Ticks(50 * FRAME.0);
+        follower.seek(wanted);
+        let mut events = from_here(&mut follower);
+        rig.record(&mut writer, &mut stream, 5);
+        events.extend(take(&mut follower));
+        let pictures = pictures_of(&events, &rig);
+        let key = rig
+            .sent
+            .pictures()
+            .rfind(|unit| unit.key && unit.number <= 50)
+            .expect("a key")
+            .number;
+        assert_eq!(pictures[0], key);
+        assert_row(&pictures, options.b_pictures);
+        assert!(pictures.contains(&100), "it goes on at the edge");
+        assert_eq!(programs(&at_the_edge), 1);
+        assert_eq!(
+            (programs(&events), jumps(&events)),
+            (1, 0),
+            "the same streams"
+        );
+        let first = events.iter().find_map(|event| match event {
+            Event::Unit(unit) if unit.stream == 0 => Some(unit.pts),
+            _ => None,
+        });
+        let first = first.expect("a picture");
+        assert!(first <= wanted && wanted - first < Ticks(31 * FRAME.0));
+
+        follower.seek(Ticks(i64::MIN / 2));
+        assert_eq!(pictures_of(&from_here(&mut follower), &rig)[0], 0);
+        follower.seek(Ticks(i64::MAX / 2));
+        assert!(pictures_of(&from_here(&mut follower), &rig)[0] >= 75);
+    }
+}
+
+#[test]
+fn a_follower_is_sent_back_over_runs() {
+    let mut rig = Rig::new(16 * MIB);
+    let mut follower = rig.channel.follow();
+    for id in 0..4 {
+        let mut writer = rig.connect();
+        let start = Ticks(i64::from(id % 2) * 900_000_000 + 90_000);
+        let mut stream = Synthetic::new(Options {
+            id,
+            start,
+            bounded: true,
+            ..Options::default()
+        });
+        rig.record(&mut writer, &mut stream, 50);
+    }
+    take(&mut follower);
+    let window = follower.window().expect("it can be played");
+    let length = (window.end - window.start).0;
+    assert!(
+        (195 * FRAME.0..=205 * FRAME.0).contains(&length),
+        "{length}"
+    );
+    let twin = follower.twin().window();
+    assert_eq!(twin, Some(window.clone()));
+    follower.seek(window.start);
+    let events = from_here(&mut follower);
+    assert_eq!((programs(&events), jumps(&events)), (1, 3));
+    let checked = check_events(&events, &rig, Gaps::Allowed);
+    assert_eq!(checked.pictures().len(), 200);
+    // Each run is set behind the sound of the one before it, which ends a little later than its pictures.
+    let moved = follower.window().expect("it can be played").end - window.end;
+    assert!(moved.0.abs() < 3 * FRAME.0, "{moved:?}");
+}
+
+#[test]
+fn a_follower_among_keyframes() {
+    let mut rig = Rig::new(16 * MIB);
+    let mut writer = rig.connect();
+    let mut stream = Synthetic::new(small(&Options::default()));
+    rig.record(&mut writer, &mut stream, 100);
+    let mut follower = rig.channel.follow();
+    let window = follower.window().expect("it can be played");
+    follower.seek(window.start);
+    let mut keys = 0;
+    let cx = &mut Context::from_waker(Waker::noop());
+    while let Poll::Ready(followed) = follower.poll_next_key(cx) {
+        if let Followed::Unit(unit) = followed {
+            assert!(unit.random_access && unit.stream == 0);
+            keys += 1;
+        }
+    }
+    let sent = rig.sent.pictures().filter(|unit| unit.key).count();
+    assert!(keys >= sent - 1, "{keys} of {sent}");
+}
