@@ -1,25 +1,26 @@
 //! The state machine.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::ops::Range;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lookback_codec::audio_duration;
 use lookback_mpegts::Ticks;
-use lookback_replay::{Clip, Gone, Program, Unit, Units};
+use lookback_replay::{Gone, Program, Unit};
 
+use crate::head::{Fetched, Head, Pending};
+use crate::preroll::preroll;
+use crate::reader::{Live, Reader, Source};
 use crate::speed::{Gait, Speed};
 use crate::stretch::{Stretch, duration};
 
 /// Where the feed's timeline begins: its clock runs ahead of the pictures and must not be negative.
 const FEED_START: Ticks = Ticks(10 * 90_000);
 
-/// Of what somebody who joins is given first.
-const PREROLL: Ticks = Ticks(90_000);
-
 /// How long a picture is shown until more is known.
-const FRAME: Ticks = Ticks(3000);
+pub(crate) const FRAME: Ticks = Ticks(3000);
 
 /// By how much lengths and timestamps of sound disagree, since both are rounded.
 const SOUND_OVERLAP: Ticks = Ticks(90);
@@ -31,11 +32,14 @@ const SILENCE_FRAMES_MAX: u64 = 64;
 /// pictures move, so it is as short as a player bears: measured with OBS (docs/design/decks.md).
 const LEAD: Duration = Duration::from_millis(50);
 
-/// A clip in a deck, and how fast it is played.
+/// How far a deck that shows what is being recorded may fall behind before it catches up.
+const BEHIND_MAX: Ticks = Ticks(90_000);
+
+/// What is in a deck, and how fast it is played.
 #[derive(Clone)]
 pub struct Item {
     /// What is played.
-    pub clip: Arc<Clip>,
+    pub source: Source,
     /// How fast.
     pub speed: Speed,
 }
@@ -58,6 +62,8 @@ pub enum Then {
     Hold,
     /// The deck is empty again.
     Idle,
+    /// The deck shows what its channel records.
+    Live,
     /// After the last item, the first.
     Loop,
     /// The next item; behind the last one, its last picture stands.
@@ -75,6 +81,18 @@ pub enum Seek {
     In,
     /// To the last picture.
     Out,
+    /// To what the channel records now.
+    Live,
+}
+
+/// What the feed of an empty deck shows.
+#[derive(Clone, Default)]
+pub enum Idle {
+    /// The last picture.
+    #[default]
+    Last,
+    /// A channel.
+    Live(Live),
 }
 
 /// What a deck is doing.
@@ -103,6 +121,8 @@ pub struct Status {
     pub duration: Ticks,
     /// How fast it plays, or would.
     pub speed: Speed,
+    /// Whether it shows what is being recorded.
+    pub live: bool,
 }
 
 /// What a deck gives.
@@ -127,12 +147,13 @@ pub enum Next {
     Now(Output),
     /// Nothing before this instant.
     At(Instant),
-    /// Nothing before the next command.
+    /// Nothing before the next command, or before the waker is told.
     Command,
 }
 
 /// See the crate's documentation.
 pub struct Deck {
+    idle: Idle,
     items: Vec<Item>,
     at: usize,
     then: Then,
@@ -146,49 +167,18 @@ pub struct Deck {
     /// Where in the feed the newest picture is.
     last_picture: Option<Ticks>,
     program: Option<Program>,
+    /// The program is to be told even if it is the same.
+    announce: bool,
     /// Up to where each stream of sound has been sent.
     sound: Vec<Ticks>,
     outbox: VecDeque<Output>,
 }
 
-/// Where an item is being read.
-struct Head {
-    units: Units,
-    /// The moment to come to.
-    wanted: Ticks,
-    /// Only the picture at `wanted` is to be shown.
-    cue: bool,
-    /// Made when the first unit is known.
-    stretch: Option<Stretch>,
-    pending: Option<Pending>,
-    /// The keyframe that was read last, and the first, where only keyframes are shown.
-    keys: Option<(Ticks, Ticks)>,
-    /// The picture that was sent last.
-    shown: Option<Ticks>,
-    /// How long pictures are shown, in the clip.
-    frame: Ticks,
-    last_dts: Option<Ticks>,
-}
-
-/// A unit that was read.
-struct Pending {
-    /// Its place in the clip.
-    pts: Ticks,
-    /// With its timestamps along the way that the deck takes through the clip: the same as in the clip, or
-    /// where only keyframes are shown, the distance from the first.
-    unit: Unit,
-}
-
-impl Default for Deck {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Deck {
     /// A deck with nothing in it.
-    pub fn new() -> Self {
+    pub fn new(idle: Idle) -> Self {
         Self {
+            idle,
             items: Vec::new(),
             at: 0,
             then: Then::Hold,
@@ -199,6 +189,7 @@ impl Deck {
             next_shown: None,
             last_picture: None,
             program: None,
+            announce: false,
             sound: Vec::new(),
             outbox: VecDeque::new(),
         }
@@ -213,6 +204,7 @@ impl Deck {
         } else {
             Mode::Paused
         };
+        self.announce = true;
         self.enter(0, now);
     }
 
@@ -235,14 +227,19 @@ impl Deck {
     pub fn pause(&mut self) {
         if self.mode == Mode::Playing {
             self.mode = Mode::Paused;
+            if let Some(head) = &mut self.head {
+                head.follows = false;
+            }
             self.come_to_rest();
         }
     }
 
     /// Empties the deck.
     pub fn stop(&mut self) {
-        if self.mode == Mode::Playing {
-            self.come_to_rest();
+        match self.mode {
+            Mode::Idle => return,
+            Mode::Playing => self.come_to_rest(),
+            Mode::Paused => {}
         }
         self.items.clear();
         self.head = None;
@@ -253,17 +250,24 @@ impl Deck {
     /// Goes to another moment of the item. Gives whether that was within it: otherwise it goes to the end
     /// that is nearest.
     pub fn seek(&mut self, seek: Seek, now: Instant) -> bool {
-        let Some(range) = self.range() else {
+        let (Some(range), false) = (self.range(), self.mode == Mode::Idle) else {
             return false;
         };
-        let last = range.end - self.frame();
+        let last = self
+            .edge()
+            .unwrap_or(range.end - self.frame())
+            .max(range.start);
         let wanted = match seek {
             Seek::To(at) => range.start + at,
             Seek::By(by) => self.position(now) + by,
             Seek::In => range.start,
             Seek::Out => last,
+            Seek::Live => {
+                self.go_live(now);
+                return true;
+            }
         };
-        let clamped = wanted.clamp(range.start, last.max(range.start));
+        let clamped = wanted.clamp(range.start, last);
         self.go(clamped, now);
         clamped == wanted || wanted < range.end && wanted > range.start
     }
@@ -274,16 +278,19 @@ impl Deck {
     /// If the clip had to be let go.
     pub fn step(&mut self, pictures: i32, now: Instant) -> Result<(), Gone> {
         self.pause();
-        let (Some(item), Some(head)) = (self.items.get(self.at), &self.head) else {
+        let (Some(head), false) = (&self.head, self.mode == Mode::Idle) else {
             return Ok(());
         };
-        let wanted = neighbour(&item.clip, head.picture(), pictures)?;
+        let wanted = head.reader.neighbour(head.picture(), pictures)?;
         self.go(wanted, now);
         Ok(())
     }
 
     /// Plays at another speed from here on.
     pub fn set_speed(&mut self, speed: Speed, now: Instant) {
+        if self.mode == Mode::Idle {
+            return;
+        }
         let before = std::mem::replace(&mut self.speed, speed);
         if self.mode != Mode::Playing || before == speed {
             return;
@@ -296,11 +303,16 @@ impl Deck {
         }
     }
 
-    /// What is due. To be asked again until it says otherwise.
-    pub fn poll(&mut self, now: Instant) -> Next {
+    /// What is due. To be asked again until it says otherwise. `waker` is told when there is more of what is
+    /// being recorded.
+    pub fn poll(&mut self, now: Instant, waker: &Waker) -> Next {
         loop {
             if let Some(output) = self.outbox.pop_front() {
                 return Next::Now(output);
+            }
+            if let (Mode::Idle, None, Idle::Live(live)) = (self.mode, &self.head, &self.idle) {
+                self.speed = Speed::NORMAL;
+                self.begin(Reader::new(&Source::Live(live.clone())), now);
             }
             let Some(head) = &mut self.head else {
                 return Next::Command;
@@ -310,9 +322,9 @@ impl Deck {
                 return Next::Command;
             }
             if head.pending.is_none() {
-                match self.fetch(now) {
+                match self.fetch(now, waker) {
                     Ok(true) => {}
-                    Ok(false) => self.ended(now),
+                    Ok(false) => return Next::Command,
                     Err(Gone) => {
                         self.stop();
                         self.outbox.push_back(Output::Lost);
@@ -322,21 +334,24 @@ impl Deck {
             }
             match self.due() {
                 Some(due) if due > now => return Next::At(due),
-                _ => self.send(),
+                _ => self.send(now),
             }
         }
     }
 
     /// The deck at `now`.
     pub fn status(&self, now: Instant) -> Status {
-        let range = self.range().unwrap_or(Ticks(0)..Ticks(0));
+        let is_loaded = self.mode != Mode::Idle;
+        let range = self.range().filter(|_| is_loaded);
+        let range = range.unwrap_or(Ticks(0)..Ticks(0));
         Status {
             mode: self.mode,
             item: self.at,
             items: self.items.len(),
-            position: self.position(now) - range.start,
+            position: self.position(now).clamp(range.start, range.end) - range.start,
             duration: range.end - range.start,
             speed: self.speed,
+            live: is_loaded && self.head.as_ref().is_some_and(|head| head.follows),
         }
     }
 
@@ -351,15 +366,22 @@ impl Deck {
     /// # Errors
     /// If the clip had to be let go.
     pub fn preroll(&self) -> Result<Vec<Output>, Gone> {
-        let shown = self.head.as_ref().and_then(|head| head.shown);
-        match (self.items.get(self.at), shown) {
-            (Some(item), Some(shown)) => preroll_of(&item.clip, shown, self.next),
+        let Some(head) = &self.head else {
+            return Ok(Vec::new());
+        };
+        match (head.reader.program(), head.shown) {
+            (Some(program), Some(shown)) => preroll(&head.reader, program, shown, self.next),
             _ => Ok(Vec::new()),
         }
     }
 
-    fn range(&self) -> Option<std::ops::Range<Ticks>> {
-        Some(self.items.get(self.at)?.clip.timeline())
+    fn range(&self) -> Option<Range<Ticks>> {
+        Some(self.head.as_ref()?.reader.timeline())
+    }
+
+    /// What is shown now of the channel that is being recorded.
+    fn edge(&self) -> Option<Ticks> {
+        self.head.as_ref()?.reader.edge()
     }
 
     fn frame(&self) -> Ticks {
@@ -386,8 +408,10 @@ impl Deck {
         let (Some(range), Some(head)) = (self.range(), &self.head) else {
             return true;
         };
-        head.shown
-            .is_some_and(|shown| shown + head.frame + Ticks(1) >= range.end)
+        !head.reader.is_live()
+            && head
+                .shown
+                .is_some_and(|shown| shown + head.frame + Ticks(1) >= range.end)
     }
 
     /// Begins with an item.
@@ -398,50 +422,80 @@ impl Deck {
             return self.stop();
         };
         self.speed = item.speed;
-        let program = item.clip.program();
-        if self
-            .program
-            .as_ref()
-            .is_none_or(|known| known.config() != program.config())
-        {
-            self.sound = vec![self.next; program.codecs().len()];
-            self.outbox.push_back(Output::Program(program.clone()));
-            self.program = Some(program);
-        }
-        let range = item.clip.timeline();
-        let start = if item.speed.is_reverse() {
-            range.end
-        } else {
-            range.start
+        let reader = Reader::new(&item.source);
+        self.begin(reader, now);
+    }
+
+    /// Plays what the channel of the item records.
+    fn go_live(&mut self, now: Instant) {
+        let Some(item) = self.items.get(self.at) else {
+            return;
         };
-        self.go(start, now);
+        let live = match &item.source {
+            Source::Live(live) => live.clone(),
+            Source::Clip(clip) => Live {
+                channel: clip.source().clone(),
+                delay: Ticks(0),
+            },
+        };
+        self.items = vec![Item {
+            source: Source::Live(live),
+            speed: Speed::NORMAL,
+        }];
+        self.mode = Mode::Playing;
+        self.enter(0, now);
+    }
+
+    /// Reads something else.
+    fn begin(&mut self, reader: Reader, now: Instant) {
+        if let Some(program) = reader.program() {
+            self.set_program(program);
+        }
+        let (range, edge) = (reader.timeline(), reader.edge());
+        let start = match edge {
+            Some(edge) => edge.max(range.start),
+            None if self.speed.is_reverse() => range.end,
+            None => range.start,
+        };
+        let follows = reader.is_live() && self.speed == Speed::NORMAL && self.mode != Mode::Paused;
+        self.read_from(reader, start, now);
+        if let Some(head) = &mut self.head {
+            head.follows = follows;
+        }
+    }
+
+    fn set_program(&mut self, program: Program) {
+        let known = self.program.as_ref();
+        let is_new = known.is_none_or(|known| known.config() != program.config());
+        if is_new {
+            self.sound = vec![self.next; program.codecs().len()];
+        }
+        if is_new || self.announce {
+            self.outbox.push_back(Output::Program(program.clone()));
+        }
+        self.announce = false;
+        self.program = Some(program);
     }
 
     /// Reads on from another moment of the item.
     fn go(&mut self, wanted: Ticks, now: Instant) {
-        let Some(item) = self.items.get(self.at) else {
-            return;
-        };
-        let mut units = item.clip.units();
-        units.seek(wanted);
+        if let Some(head) = self.head.take() {
+            self.read_from(head.reader, wanted, now);
+        }
+    }
+
+    fn read_from(&mut self, reader: Reader, wanted: Ticks, now: Instant) {
         self.outbox
             .retain(|output| !matches!(output, Output::Still));
         self.hold_clock(now);
-        self.head = Some(Head {
-            units,
-            wanted,
-            cue: self.mode == Mode::Paused,
-            stretch: None,
-            pending: None,
-            keys: None,
-            shown: None,
-            frame: self.frame(),
-            last_dts: None,
-        });
+        let mut head = Head::at(reader, wanted, self.frame());
+        head.cue = self.mode == Mode::Paused;
+        self.head = Some(head);
     }
 
     /// Reads on where reading stopped.
     fn resume(&mut self, now: Instant) {
+        self.keep_up(now);
         let shown = self.hold_clock(now);
         let among_keys = self.head.as_ref().is_some_and(|head| head.keys.is_some());
         if self.speed.gait() == Gait::Keys || among_keys {
@@ -482,8 +536,9 @@ impl Deck {
         shown
     }
 
-    /// Reads the next unit that this speed needs. Gives whether there is one.
-    fn fetch(&mut self, now: Instant) -> Result<bool, Gone> {
+    /// Reads the next unit that this speed needs. Gives whether there was anything.
+    fn fetch(&mut self, now: Instant, waker: &Waker) -> Result<bool, Gone> {
+        self.keep_up(now);
         let gait = if self.mode == Mode::Paused {
             Gait::Stretched
         } else {
@@ -492,12 +547,17 @@ impl Deck {
         let Some(head) = &mut self.head else {
             return Ok(false);
         };
-        let pending = match gait {
-            Gait::Keys => head.next_key(self.speed)?,
-            Gait::Real | Gait::Stretched => head.next_unit(gait)?,
-        };
-        let Some(pending) = pending else {
-            return Ok(false);
+        let pending = match head.fetch(gait, self.speed, waker)? {
+            Fetched::Unit(pending) => pending,
+            Fetched::Program(program) => {
+                self.set_program(program);
+                return Ok(true);
+            }
+            Fetched::Nothing => return Ok(self.reached_the_edge(now)),
+            Fetched::End => {
+                self.ended(now);
+                return Ok(true);
+            }
         };
         if head.stretch.is_none() {
             let first = pending.unit.dts;
@@ -507,16 +567,45 @@ impl Deck {
                 head.wanted.max(first)
             };
             let shown = self.next_shown.unwrap_or(now);
-            head.stretch = Some(Stretch::new(
-                first,
-                wanted,
-                self.next,
-                self.speed.value().abs(),
-                shown,
-            ));
+            let rate = self.speed.value().abs();
+            let mut stretch = Stretch::new(first, wanted, self.next, rate, shown);
+            if let (Some(edge), true) = (head.reader.edge(), head.follows) {
+                stretch.wait(duration(wanted - edge));
+            }
+            head.stretch = Some(stretch);
         }
         head.pending = Some(pending);
         Ok(true)
+    }
+
+    /// Of what is being recorded, the oldest goes, and a deck that stays at the newest keeps up with it.
+    fn keep_up(&mut self, now: Instant) {
+        let Some(head) = &self.head else { return };
+        let Some(edge) = head.reader.edge() else {
+            return;
+        };
+        let (at, start) = (head.picture(), head.reader.timeline().start);
+        if head.follows && at + BEHIND_MAX < edge {
+            self.go(edge, now);
+            if let Some(head) = &mut self.head {
+                head.follows = true;
+            }
+        } else if at < start {
+            self.go(start, now);
+        }
+    }
+
+    /// There is no more of what is being recorded. What was played faster stays there from now on. Gives
+    /// whether anything changed by it.
+    fn reached_the_edge(&mut self, now: Instant) -> bool {
+        if self.mode != Mode::Playing || self.speed <= Speed::NORMAL {
+            return false;
+        }
+        self.set_speed(Speed::NORMAL, now);
+        if let Some(head) = &mut self.head {
+            head.follows = true;
+        }
+        true
     }
 
     fn due(&self) -> Option<Instant> {
@@ -526,12 +615,18 @@ impl Deck {
         Some(shown.checked_sub(LEAD).unwrap_or(shown))
     }
 
-    fn send(&mut self) {
+    fn send(&mut self, now: Instant) {
         let Some(head) = &mut self.head else { return };
-        let (Some(stretch), Some(Pending { pts, mut unit })) = (head.stretch, head.pending.take())
+        let (Some(mut stretch), Some(Pending { pts, mut unit })) =
+            (head.stretch, head.pending.take())
         else {
             return;
         };
+        if head.reader.is_live() && unit.dts >= stretch.wanted() {
+            // What comes late is shown late, and so is all that follows.
+            stretch.wait(now.saturating_duration_since(stretch.shown_at(stretch.feed(unit.dts))));
+            head.stretch = Some(stretch);
+        }
         let dts = unit.dts;
         let shown_until = unit.pts + head.frame;
         unit.pts = stretch.feed(unit.pts);
@@ -623,6 +718,7 @@ impl Deck {
             Then::Next if !last => self.enter(self.at + 1, now),
             Then::Loop => self.enter(if last { 0 } else { self.at + 1 }, now),
             Then::Idle => self.stop(),
+            Then::Live => self.go_live(now),
             Then::Hold | Then::Next => self.hold(),
         }
     }
@@ -642,143 +738,3 @@ impl Deck {
         self.outbox.push_back(Output::Still);
     }
 }
-
-impl Head {
-    /// The picture that was sent last, or the one that is on its way.
-    fn picture(&self) -> Ticks {
-        match self.shown {
-            Some(shown) if self.keys.is_some() => shown,
-            Some(shown) => shown.max(self.wanted),
-            None => self.wanted,
-        }
-    }
-
-    fn next_unit(&mut self, gait: Gait) -> Result<Option<Pending>, Gone> {
-        while let Some(unit) = self.units.next()? {
-            let sound = unit.stream > 0;
-            if !sound || gait == Gait::Real && unit.pts >= self.wanted {
-                return Ok(Some(Pending {
-                    pts: unit.pts,
-                    unit,
-                }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The next keyframe in the direction of `speed`.
-    fn next_key(&mut self, speed: Speed) -> Result<Option<Pending>, Gone> {
-        if let (true, Some((last, _))) = (speed.is_reverse(), self.keys) {
-            self.units.seek(last - Ticks(1));
-        }
-        let Some(mut unit) = self.units.next_key()? else {
-            return Ok(None);
-        };
-        let pts = unit.pts;
-        let (last, first) = self.keys.unwrap_or((pts, pts));
-        let stands = self.keys.is_some()
-            && (if speed.is_reverse() {
-                pts >= last
-            } else {
-                pts <= last
-            });
-        if stands {
-            return Ok(None);
-        }
-        self.keys = Some((pts, first));
-        unit.pts = Ticks((pts.0 - first.0).abs());
-        unit.dts = unit.pts;
-        Ok(Some(Pending { pts, unit }))
-    }
-}
-
-/// The pictures and the sound of the second up to the picture at `shown`, stamped to end at `end` of a feed.
-///
-/// # Errors
-/// If the clip had to be let go.
-pub fn preroll_of(clip: &Arc<Clip>, shown: Ticks, end: Ticks) -> Result<Vec<Output>, Gone> {
-    let mut units = clip.units();
-    units.seek(shown - PREROLL);
-    let mut taken: Vec<Unit> = Vec::new();
-    let mut last = None;
-    while let Some(unit) = units.next()? {
-        let is_picture = unit.stream == 0;
-        let arrived = is_picture && unit.pts >= shown;
-        if is_picture {
-            last = last.max(Some(unit.pts));
-        }
-        taken.push(unit);
-        if arrived {
-            break;
-        }
-    }
-    let frame = match &taken
-        .iter()
-        .filter(|unit| unit.stream == 0)
-        .map(|unit| unit.dts)
-        .collect::<Vec<_>>()[..]
-    {
-        [.., before, last] => *last - *before,
-        _ => FRAME,
-    };
-    let shift = end - frame - last.unwrap_or(shown);
-    let stamped = taken
-        .into_iter()
-        .filter(|unit| unit.pts + shift < end)
-        .map(|mut unit| {
-            unit.pts += shift;
-            unit.dts += shift;
-            Output::Unit(unit)
-        });
-    Ok(std::iter::once(Output::Program(clip.program()))
-        .chain(stamped)
-        .collect())
-}
-
-/// The picture that is shown so many after (or before) the one at `from`; at the ends, the last there is.
-fn neighbour(clip: &Arc<Clip>, from: Ticks, pictures: i32) -> Result<Ticks, Gone> {
-    let back = pictures < 0;
-    let count = pictures.unsigned_abs() as usize;
-    let mut units = clip.units();
-    let mut start = if back { from - Ticks(1) } else { from };
-    loop {
-        units.seek(start);
-        let mut found: Vec<Ticks> = Vec::new();
-        let mut first = None;
-        while let Some(unit) = units.next()? {
-            if unit.stream > 0 {
-                continue;
-            }
-            first.get_or_insert(unit.pts);
-            if back && unit.dts >= from || !back && found.len() >= count + REORDER_MAX {
-                break;
-            }
-            if if back {
-                unit.pts < from
-            } else {
-                unit.pts > from
-            } {
-                found.push(unit.pts);
-            }
-        }
-        found.sort_unstable();
-        if !back {
-            return Ok(found
-                .get(count.saturating_sub(1))
-                .or(found.last())
-                .copied()
-                .unwrap_or(from));
-        }
-        let first = first.unwrap_or(from);
-        if found.len() >= count {
-            return Ok(found[found.len() - count]);
-        }
-        if first <= clip.timeline().start {
-            return Ok(found.first().copied().unwrap_or(from));
-        }
-        start = first - Ticks(1);
-    }
-}
-
-/// Pictures that a codec may hold back to show them in another order.
-const REORDER_MAX: usize = 16;

@@ -10,8 +10,13 @@
 #![forbid(unsafe_code)]
 
 mod deck;
+mod head;
+mod preroll;
+mod reader;
 mod speed;
 mod stretch;
 
-pub use deck::{Deck, Item, Load, Mode, Next, Output, Seek, Status, Then, preroll_of};
+pub use deck::{Deck, Idle, Item, Load, Mode, Next, Output, Seek, Status, Then};
+pub use preroll::preroll_of;
+pub use reader::{Live, Source};
 pub use speed::{Speed, SpeedError};

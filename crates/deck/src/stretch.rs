@@ -73,6 +73,11 @@ impl Stretch {
         self.wanted + Ticks::from_secs_f64(passed * self.rate)
     }
 
+    /// Shows all that follows so much later.
+    pub(crate) fn wait(&mut self, delay: Duration) {
+        self.at += delay;
+    }
+
     pub(crate) fn wanted(&self) -> Ticks {
         self.wanted
     }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use lookback_deck::{Deck, Item, Load, Mode, Next, Output, Seek, Speed, Then};
+use lookback_deck::{Deck, Idle, Item, Load, Mode, Next, Output, Seek, Source, Speed, Then};
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Limits, Recorder, Selection, Unit, Wall};
 use lookback_testcard::{Config, Stream, TestCard};
@@ -68,7 +69,7 @@ impl<'a> Rig<'a> {
         let now = Instant::now();
         Self {
             tape,
-            deck: Deck::new(),
+            deck: Deck::new(Idle::Last),
             start: now,
             now,
             sent: Vec::new(),
@@ -77,7 +78,7 @@ impl<'a> Rig<'a> {
 
     fn load(&mut self, speeds: &[f64], play: bool, then: Then) {
         let items = speeds.iter().map(|&speed| Item {
-            clip: Arc::clone(&self.tape.clip),
+            source: Source::Clip(Arc::clone(&self.tape.clip)),
             speed: Speed::new(speed).expect("a good speed"),
         });
         let items = items.collect();
@@ -94,7 +95,7 @@ impl<'a> Rig<'a> {
     fn run(&mut self, seconds: f64) {
         let until = self.now + Duration::from_secs_f64(seconds);
         loop {
-            match self.deck.poll(self.now) {
+            match self.deck.poll(self.now, Waker::noop()) {
                 Next::Now(output) => self.sent.push((self.now - self.start, output)),
                 Next::At(due) if due <= until => self.now = due.max(self.now),
                 Next::At(_) | Next::Command => break,

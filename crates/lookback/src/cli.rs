@@ -71,7 +71,7 @@ pub(crate) enum DeckCommand {
     Pause(DeckOptions),
     /// Go to another moment of what is loaded.
     Seek {
-        /// Seconds from the start (3.5), forward (+5) or back (-10) from here, "in" or "out".
+        /// Seconds from the start (3.5), forward (+5) or back (-10) from here, "in", "out" or "live".
         #[arg(allow_hyphen_values = true)]
         to: Place,
         #[command(flatten)]
@@ -125,6 +125,9 @@ pub(crate) struct PlayOptions {
     /// A clip that was made before, by its id.
     #[arg(long, value_name = "ID", conflicts_with_all = ["last", "from", "to", "channel"])]
     pub(crate) clip: Option<String>,
+    /// What is being recorded, as it comes.
+    #[arg(long, conflicts_with_all = ["last", "from", "to", "clip"])]
+    pub(crate) live: bool,
     #[command(flatten)]
     pub(crate) deck: DeckOptions,
 }
@@ -134,6 +137,7 @@ impl PlayOptions {
         [&self.last, &self.from, &self.to, &self.channel, &self.clip]
             .into_iter()
             .any(Option::is_some)
+            || self.live
     }
 }
 
@@ -148,6 +152,8 @@ pub(crate) enum Place {
     In,
     /// The end.
     Out,
+    /// What is being recorded.
+    Live,
 }
 
 impl FromStr for Place {
@@ -157,6 +163,7 @@ impl FromStr for Place {
         match text {
             "in" => return Ok(Self::In),
             "out" => return Ok(Self::Out),
+            "live" => return Ok(Self::Live),
             _ => {}
         }
         let seconds = text
@@ -166,7 +173,7 @@ impl FromStr for Place {
         match seconds {
             Some(seconds) if text.starts_with(['+', '-']) => Ok(Self::By(seconds)),
             Some(seconds) => Ok(Self::At(seconds)),
-            None => Err("write it as 3.5, +5, -10, in or out"),
+            None => Err("write it as 3.5, +5, -10, in, out or live"),
         }
     }
 }

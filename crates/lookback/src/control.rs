@@ -42,6 +42,7 @@ fn request(command: &DeckCommand) -> (&DeckOptions, &'static str, Value) {
                 Place::By(seconds) => json!({"by_s": seconds}),
                 Place::In => json!({"to": "in"}),
                 Place::Out => json!({"to": "out"}),
+                Place::Live => json!({"to": "live"}),
             },
         ),
         DeckCommand::Speed { speed, deck } => (deck, "speed", json!({"speed": speed})),
@@ -61,6 +62,9 @@ fn load(play: &PlayOptions) -> Value {
         if let Some(value) = value {
             body[key] = value.as_str().into();
         }
+    }
+    if play.live {
+        body["live"] = true.into();
     }
     body
 }
@@ -110,6 +114,12 @@ mod tests {
             ("seek -10", "seek", json!({"by_s": -10.0})),
             ("seek in", "seek", json!({"to": "in"})),
             ("seek out", "seek", json!({"to": "out"})),
+            ("seek live", "seek", json!({"to": "live"})),
+            (
+                "play --live --channel cam2",
+                "load",
+                json!({"play": true, "channel": "cam2", "live": true}),
+            ),
             ("speed 0.5", "speed", json!({"speed": 0.5})),
             ("speed -4", "speed", json!({"speed": -4.0})),
             ("step", "step", json!({"frames": 1})),
@@ -134,6 +144,7 @@ mod tests {
             "pause --deck a/b",
             "play --clip abc --last 3s",
             "play --last 3s --from -5s",
+            "play --last 3s --live",
         ] {
             let words = line.split(' ').map(Into::into);
             let asked = read(std::iter::once("lookback".into()).chain(words));

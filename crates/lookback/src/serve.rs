@@ -15,9 +15,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use crate::clock;
-use crate::decks::{Decks, feed_pipe};
+use crate::decks::{Decks, play_into};
 use crate::http::{self, App, Connections, Guard};
-use crate::settings::Settings;
+use crate::settings::{Name, Settings};
 use crate::signals;
 use crate::sink::Sink;
 use crate::source::{Input, Source};
@@ -37,8 +37,12 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         keep: settings.keep,
     });
     let sources = bind(&settings.inputs, &recorder)?;
-    let sink = Sink::bind(&settings.play_to)?;
-    let (decks, playing) = Decks::new(&settings.decks, &recorder);
+    let sinks = settings.play_to.iter().map(|play_to| {
+        let sink = Sink::bind(&play_to.address)?;
+        Ok((&play_to.deck, sink))
+    });
+    let sinks: Vec<_> = sinks.collect::<Result<_, Usage>>()?;
+    let (decks, playing) = Decks::new(&settings.decks, &recorder)?;
     greet(address, &settings);
 
     let mut tasks = JoinSet::new();
@@ -49,7 +53,11 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     for deck in playing {
         tasks.spawn(deck);
     }
-    tasks.spawn(feed_pipe(sink, decks.main().clone()));
+    for (deck, sink) in sinks {
+        if let Some(deck) = decks.named(deck.as_str()) {
+            tasks.spawn(play_into(sink, deck.clone()));
+        }
+    }
     tasks.spawn(expire_clips(Arc::clone(&recorder)));
     tasks.spawn(watch::run(Arc::clone(&recorder)));
     let connections = Arc::new(Connections::default());
@@ -58,7 +66,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         address.ip().is_loopback(),
         settings.token.clone(),
     );
-    let play_to = settings.play_to.to_string();
+    let play_to = sinks_of(&settings, &Name::main()).join(" and ");
     let app = App::new(recorder, decks, play_to, Arc::clone(&connections));
     let router = http::router(Arc::new(app), guard);
     tasks.spawn(http::serve(listener, router, connections));
@@ -114,6 +122,15 @@ async fn expire_clips(recorder: Arc<Recorder>) {
     }
 }
 
+/// Where a deck plays besides HTTP.
+fn sinks_of(settings: &Settings, deck: &Name) -> Vec<String> {
+    let of_deck = settings
+        .play_to
+        .iter()
+        .filter(|play_to| play_to.deck == *deck);
+    of_deck.map(|play_to| play_to.address.to_string()).collect()
+}
+
 /// The first line is for programs that wait for it; the rest tells people what to do next.
 fn greet(address: SocketAddr, settings: &Settings) {
     let mut output = io::stdout().lock();
@@ -125,6 +142,8 @@ fn greet(address: SocketAddr, settings: &Settings) {
         info!("{}: takes MPEG-TS from {}", input.channel, input.address);
     }
     info!("watch it: mpv http://{address}/video");
-    info!("play it into {}: http://{address}/play", settings.play_to);
+    for sink in sinks_of(settings, &Name::main()) {
+        info!("play it into {sink}: http://{address}/play");
+    }
     info!("or show it in OBS: http://{address}/decks/main.ts");
 }

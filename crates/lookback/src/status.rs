@@ -67,7 +67,9 @@ fn table(status: &Status) -> String {
 /// What a deck does.
 pub(crate) fn line(deck: &Deck) -> String {
     let mut text = format!("deck {}: {}", deck.name, deck.state);
-    if deck.state != "idle" {
+    if deck.live {
+        text += ", live";
+    } else if deck.state != "idle" {
         let _ = write!(
             text,
             ", at {:.1} of {:.1} s",
@@ -145,7 +147,7 @@ mod tests {
             {"name": "cam2", "state": "waiting", "source": null, "runs": 0, "received_bytes": 0,
              "discarded_bytes": 0, "problems": [], "window": null, "video": null, "audio": []}],
         "decks": [{"name": "main", "state": "playing", "position_s": 3.21, "duration_s": 30.0, "speed": 1.0,
-            "item": 0, "items": 1}]}"#;
+            "item": 0, "items": 1, "live": false}]}"#;
 
     #[test]
     fn people_get_a_table() {

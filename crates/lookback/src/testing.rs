@@ -10,6 +10,8 @@ use lookback_testcard::{Config, Stream, TestCard};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::settings::{DeckSettings, Name, Show};
+
 /// The beginning of the test picture as a transport stream, small so that tests are quick. Keyframes
 /// come every half second.
 pub(crate) fn video(seconds: f64) -> Vec<u8> {
@@ -48,6 +50,14 @@ pub(crate) fn recorder() -> Arc<Recorder> {
         memory: 64 << 20,
         keep: None,
     })
+}
+
+/// Deck main, as it is if nobody says anything of it.
+pub(crate) fn main_deck() -> DeckSettings {
+    DeckSettings {
+        name: Name::main(),
+        idle: Show::Last,
+    }
 }
 
 /// Records the bytes as one run, which ends.

@@ -180,6 +180,11 @@ impl Clip {
         self.channel.name()
     }
 
+    /// That channel itself, which may have recorded more by now.
+    pub fn source(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
     /// Bytes of its transport stream.
     #[expect(
         clippy::len_without_is_empty,
@@ -251,10 +256,6 @@ impl Clip {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
-    }
-
-    pub(crate) fn source(&self) -> &Arc<Channel> {
-        &self.channel
     }
 
     pub(crate) fn is_revoked(&self) -> bool {

@@ -154,7 +154,8 @@ impl Follower {
         Some(start..(last.run.latest + last.shift).max(start))
     }
 
-    /// Goes to the last keyframe at or before `to`, or to the first there is.
+    /// Goes to the last keyframe at or before `to`, or to the first there is, or else to the first that
+    /// comes.
     pub fn seek(&mut self, to: Ticks) {
         let channel = Arc::clone(&self.channel);
         let state = channel.lock();
@@ -162,6 +163,8 @@ impl Follower {
         let runs = self.runs(&state);
         let later = runs.partition_point(|placed| keys[placed.keys.start].pts + placed.shift <= to);
         let Some(placed) = runs.get(later.saturating_sub(1)) else {
+            self.next = None;
+            self.joined = None;
             return;
         };
         let later = placed
@@ -371,7 +374,7 @@ impl Follower {
         let until = pts + track.nominal_frame();
         self.played_until = Some(self.played_until.map_or(until, |last| last.max(until)));
         Some(Unit {
-            stream: joined.run.program().stream_of(entry.track()),
+            stream: joined.run.stream_of(entry.track()),
             pts,
             dts,
             random_access: entry.is(Entry::KEY) || track.codec.is_audio(),

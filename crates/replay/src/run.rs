@@ -152,7 +152,15 @@ impl Run {
                 .iter()
                 .map(|&track| self.tracks[track].silence.clone())
                 .collect(),
-            order,
+        }
+    }
+
+    /// Where a track is among the streams of the program.
+    pub(crate) fn stream_of(&self, track: usize) -> usize {
+        match track {
+            track if track == self.cut => 0,
+            track if track < self.cut => track + 1,
+            track => track,
         }
     }
 }
@@ -192,8 +200,6 @@ pub struct Program {
     config: MuxerConfig,
     codecs: Vec<Codec>,
     silences: Vec<Option<Silence>>,
-    /// Track of each stream.
-    order: Vec<usize>,
 }
 
 impl Program {
@@ -215,13 +221,6 @@ impl Program {
     /// What to send on a stream when there is nothing to be heard; `None` where it is not known.
     pub fn silence(&self, stream: usize) -> Option<&Silence> {
         self.silences.get(stream)?.as_ref()
-    }
-
-    pub(crate) fn stream_of(&self, track: usize) -> usize {
-        self.order
-            .iter()
-            .position(|&other| other == track)
-            .unwrap_or(0)
     }
 }
 

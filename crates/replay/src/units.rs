@@ -164,7 +164,7 @@ impl Units {
                     );
                 }
                 return Ok(Some(Unit {
-                    stream: part.run.program().stream_of(entry.track()),
+                    stream: part.run.stream_of(entry.track()),
                     pts: entry.pts + part.shift,
                     dts: entry.dts() + part.shift,
                     random_access: entry.is(Entry::KEY) || track.codec.is_audio(),

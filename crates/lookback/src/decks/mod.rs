@@ -1,26 +1,27 @@
 //! Decks: players inside the server, each with a feed that never ends.
 //!
 //! What a deck does is decided in `lookback-deck`; here it gets a clock and a task of its own
-//! ([`task`]), readers on one timeline ([`feed`]), and the pipe that `--play-to` names ([`pipe`]). A
+//! ([`task`]), readers on one timeline ([`feed`]), and what `--play-to` names ([`outlet`]). A
 //! [`Handle`] is how everybody else speaks to it.
 
 mod feed;
-mod pipe;
+mod outlet;
 mod task;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use lookback_deck::{Load, Mode, Seek, Speed, Status};
+use lookback_deck::{Idle, Live, Load, Mode, Seek, Speed, Status};
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone, Recorder};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::feed::Feed;
-pub(crate) use self::pipe::feed_pipe;
+pub(crate) use self::outlet::play_into;
 use self::task::Task;
-use crate::settings::Name;
+use crate::settings::{DeckSettings, Show};
+use crate::usage::Usage;
 
 /// All decks, by their names.
 #[derive(Clone)]
@@ -30,32 +31,39 @@ pub(crate) struct Decks {
 }
 
 impl Decks {
-    /// Decks of these names, and what has to run so that they play.
+    /// These decks, and what has to run so that they play. The channels are there already.
     pub(crate) fn new(
-        names: &[Name],
+        decks: &[DeckSettings],
         recorder: &Arc<Recorder>,
-    ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+    ) -> Result<(Self, Vec<impl Future<Output = ()> + Send + use<>>), Usage> {
         let (change, changed) = watch::channel(());
         let change = Arc::new(change);
-        let (handles, tasks): (Vec<Handle>, Vec<_>) = names
-            .iter()
-            .map(|name| {
-                let (requests, asked) = mpsc::channel(REQUESTS_MAX);
-                let (show, state) = watch::channel(State::IDLE);
-                let task = Task::new(name, Arc::clone(recorder), show, Arc::clone(&change));
-                let handle = Handle {
-                    name: name.to_string().into(),
-                    requests,
-                    state,
-                };
-                (handle, task.run(asked))
-            })
-            .unzip();
+        let mut handles = Vec::new();
+        let mut tasks = Vec::new();
+        for deck in decks {
+            let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+            let (show, state) = watch::channel(State::IDLE);
+            let name: Arc<str> = deck.name.as_str().into();
+            let idle = idle(&deck.idle, recorder)?;
+            let task = Task::new(
+                Arc::clone(&name),
+                Arc::clone(recorder),
+                idle,
+                show,
+                Arc::clone(&change),
+            );
+            handles.push(Handle {
+                name,
+                requests,
+                state,
+            });
+            tasks.push(task.run(asked));
+        }
         let decks = Self {
             handles: handles.into(),
             changed,
         };
-        (decks, tasks)
+        Ok((decks, tasks))
     }
 
     /// The deck that `/play` and `--play-to` mean.
@@ -77,6 +85,23 @@ impl Decks {
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.clone()
     }
+}
+
+fn idle(show: &Show, recorder: &Recorder) -> Result<Idle, Usage> {
+    let (name, delay) = match show {
+        Show::Last => return Ok(Idle::Last),
+        Show::Live { channel, delay } => (channel, *delay),
+    };
+    let channel = match name {
+        Some(name) => recorder.channel(name.as_str()),
+        None => recorder.channels().into_iter().next(),
+    };
+    let channel = channel.ok_or_else(|| {
+        let name = name.as_ref().map_or("", |name| name.as_str());
+        Usage::new(format!("--idle names channel {name}, which has no --input"))
+    })?;
+    let delay = Ticks::from_secs_f64(delay.as_secs_f64());
+    Ok(Idle::Live(Live { channel, delay }))
 }
 
 /// Commands that wait to be carried out; each takes microseconds.
@@ -147,6 +172,7 @@ impl State {
             position: Ticks::ZERO,
             duration: Ticks::ZERO,
             speed: Speed::NORMAL,
+            live: false,
         },
         ended: 0,
         lost: 0,

@@ -6,9 +6,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-use lookback_deck::{Deck, Item, Load, Mode, Next, Output, Speed, Status, Then, preroll_of};
+use lookback_deck::{
+    Deck, Idle, Item, Load, Mode, Next, Output, Source, Speed, Status, Then, preroll_of,
+};
 use lookback_replay::{Clip, Recorder, Selection};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::sleep_until;
@@ -16,18 +19,20 @@ use tracing::{error, info, warn};
 
 use super::{Command, Done, Feed, Refused, Request, State};
 use crate::clock;
-use crate::settings::Name;
 
 /// See the module's documentation.
 pub(super) struct Task {
-    name: String,
+    name: Arc<str>,
     recorder: Arc<Recorder>,
+    idle: Idle,
     deck: Deck,
     /// What `/play` wants to be seen from its start.
     show: Show,
     outputs: broadcast::Sender<Arc<Output>>,
     /// Told by a reader that leaves.
     left: Arc<Notify>,
+    /// Told by a channel that is played while it is recorded.
+    more: Arc<More>,
     state: State,
     shown: watch::Sender<State>,
     /// When the position was told last.
@@ -61,18 +66,21 @@ const NEWEST: Selection = Selection::Last(Duration::from_secs(1));
 
 impl Task {
     pub(super) fn new(
-        name: &Name,
+        name: Arc<str>,
         recorder: Arc<Recorder>,
+        idle: Idle,
         shown: watch::Sender<State>,
         change: Arc<watch::Sender<()>>,
     ) -> Self {
         Self {
-            name: name.to_string(),
+            name,
             recorder,
-            deck: Deck::new(),
+            deck: Deck::new(idle.clone()),
+            idle,
             show: Show::Nothing,
             outputs: broadcast::Sender::new(BEHIND_MAX),
             left: Arc::default(),
+            more: Arc::default(),
             state: State::IDLE,
             shown,
             told_at: now(),
@@ -88,13 +96,14 @@ impl Task {
             let moves = self.state.status.mode == Mode::Playing;
             let tell = moves.then(|| Instant::now() + TELL_EVERY);
             let wake = [due, tell].into_iter().flatten().min();
-            let left = Arc::clone(&self.left);
+            let (left, more) = (Arc::clone(&self.left), Arc::clone(&self.more));
             event = tokio::select! {
                 request = requests.recv() => match request {
                     Some(request) => Event::Asked(request),
                     None => return,
                 },
                 () = left.notified() => Event::Left,
+                () = more.0.notified() => Event::Due,
                 () = until(wake) => Event::Due,
             };
         }
@@ -108,7 +117,7 @@ impl Task {
                 "deck {} met a fault in lookback, and begins anew",
                 self.name
             );
-            self.deck = Deck::new();
+            self.deck = Deck::new(self.idle.clone());
             self.show = Show::Nothing;
             // Its time begins anew too, and no reader could follow.
             self.outputs = broadcast::Sender::new(BEHIND_MAX);
@@ -143,7 +152,7 @@ impl Task {
         match command {
             Command::Load(load) => {
                 self.show = Show::Nothing;
-                self.load(load, now);
+                self.deck.load(load, now);
                 return Ok(false);
             }
             Command::Show(clip) => {
@@ -191,16 +200,8 @@ impl Task {
                 clip.channel()
             );
             self.show = Show::Seen(Arc::clone(&clip), now);
-            self.load(once(clip), now);
+            self.deck.load(once(clip), now);
         }
-    }
-
-    fn load(&mut self, load: Load, now: Instant) {
-        if let Some(first) = load.items.first() {
-            // What readers were given before may have been of another program than the deck's last.
-            self.publish(Output::Program(first.clip.program()));
-        }
-        self.deck.load(load, now);
     }
 
     /// In one step, so that the reader misses nothing and gets nothing twice.
@@ -247,8 +248,9 @@ impl Task {
     }
 
     fn send_what_is_due(&mut self) -> Option<Instant> {
+        let waker = Waker::from(Arc::clone(&self.more));
         let due = loop {
-            match self.deck.poll(now()) {
+            match self.deck.poll(now(), &waker) {
                 Next::Now(output) => self.publish(output),
                 Next::At(due) => break Some(due),
                 Next::Command => break None,
@@ -310,6 +312,16 @@ impl Task {
     }
 }
 
+/// Wakes the task when more was recorded.
+#[derive(Default)]
+struct More(Notify);
+
+impl Wake for More {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
 /// What wakes the task.
 enum Event {
     Due,
@@ -321,7 +333,7 @@ enum Event {
 fn once(clip: Arc<Clip>) -> Load {
     Load {
         items: vec![Item {
-            clip,
+            source: Source::Clip(clip),
             speed: Speed::NORMAL,
         }],
         play: true,

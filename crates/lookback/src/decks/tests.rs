@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use lookback_deck::{Item, Then};
+use lookback_deck::{Item, Source, Then};
 use lookback_mpegts::{PACKET_LEN, Packet, Pcr, PesHeader, Pid};
 use lookback_replay::{Limits, Selection};
 use tokio::task::JoinSet;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::*;
 use crate::clock;
-use crate::testing::{large_video, record, recorder, video};
+use crate::testing::{large_video, main_deck, record, recorder, video};
 
 const SECONDS: f64 = 4.0;
 
@@ -22,8 +22,16 @@ struct Stage {
 }
 
 fn empty(recorder: Arc<Recorder>) -> Stage {
+    idle(recorder, Show::Last)
+}
+
+fn idle(recorder: Arc<Recorder>, idle: Show) -> Stage {
     recorder.add_channel("main");
-    let (decks, playing) = Decks::new(&[Name::main()], &recorder);
+    let deck = DeckSettings {
+        idle,
+        ..main_deck()
+    };
+    let (decks, playing) = Decks::new(&[deck], &recorder).expect("there is the channel");
     let mut tasks = JoinSet::new();
     playing.into_iter().for_each(|deck| drop(tasks.spawn(deck)));
     Stage {
@@ -56,7 +64,7 @@ impl Stage {
     fn load(&self, then: Then) -> Command {
         Command::Load(Load {
             items: vec![Item {
-                clip: self.clip(),
+                source: Source::Clip(self.clip()),
                 speed: Speed::NORMAL,
             }],
             play: true,
@@ -510,4 +518,58 @@ fn without_video(bytes: &[u8]) -> Vec<u8> {
         );
     }
     out
+}
+
+/// What is recorded while it is played reaches the readers as it comes.
+#[tokio::test(start_paused = true)]
+async fn live_goes_on_with_what_is_recorded() {
+    for (show, loaded) in [
+        (Show::Last, true),
+        (
+            Show::Live {
+                channel: None,
+                delay: Duration::ZERO,
+            },
+            false,
+        ),
+    ] {
+        let stage = idle(recorder(), show);
+        let bytes = video(SECONDS);
+        let channel = stage.recorder.channel("main").expect("just added");
+        let mut writer = channel.connect("test", clock::now()).expect("free");
+        let (first, second) = bytes.split_at(bytes.len() / 2 / PACKET_LEN * PACKET_LEN);
+        writer.write(first, clock::now());
+        if loaded {
+            let live = Live {
+                channel: Arc::clone(&channel),
+                delay: Ticks(0),
+            };
+            let load = Load {
+                items: vec![Item {
+                    source: Source::Live(live),
+                    speed: Speed::NORMAL,
+                }],
+                play: true,
+                then: Then::Hold,
+            };
+            assert!(stage.tell(Command::Load(load)).await.state.status.live);
+        }
+        let mut feed = stage.feed().await;
+        let (before, _) = take(&mut feed, 3.0).await;
+        writer.write(second, clock::now());
+        let (after, ended) = take(&mut feed, 3.0).await;
+        assert!(!ended);
+        let all = [before, after].concat();
+        let taken = Taken::from(&all);
+        taken.keeps_time();
+        let all_pictures = pictures_of(&stage.clip());
+        let newest = &all_pictures[all_pictures.len() - 2];
+        assert!(
+            taken
+                .pictures
+                .iter()
+                .any(|picture| picture.2.starts_with(newest)),
+            "the newest is shown"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body as AnswerBody, Bytes};
@@ -10,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{header, response};
 use axum::response::{IntoResponse, Response};
 use http_body::{Body as HttpBody, Frame};
-use lookback_deck::{Item, Load, Seek, Speed, Then};
+use lookback_deck::{Item, Live, Load, Seek, Source, Speed, Then};
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Recorder};
 use serde::Deserialize;
@@ -120,6 +121,9 @@ struct LoadBody {
     last: Option<Period>,
     from: Option<Moment>,
     to: Option<Moment>,
+    #[serde(default)]
+    live: bool,
+    delay: Option<Period>,
     list: Option<Vec<Entry>>,
     speed: Option<f64>,
     #[serde(default = "at_once")]
@@ -142,6 +146,10 @@ struct Entry {
     last: Option<Period>,
     from: Option<Moment>,
     to: Option<Moment>,
+    /// The channel while it is recorded, and so much later.
+    #[serde(default)]
+    live: bool,
+    delay: Option<Period>,
     /// That of the whole list where it is not given.
     speed: Option<f64>,
 }
@@ -167,7 +175,7 @@ impl LoadBody {
             ThenWord::Idle => Then::Idle,
             ThenWord::Loop => Then::Loop,
             ThenWord::Next => Then::Next,
-            ThenWord::Live => return Err(Problem::not_live()),
+            ThenWord::Live => Then::Live,
         };
         let one = Entry {
             replay: self.replay,
@@ -176,6 +184,8 @@ impl LoadBody {
             last: self.last,
             from: self.from,
             to: self.to,
+            live: self.live,
+            delay: self.delay,
             speed: self.speed,
         };
         let entries = match self.list {
@@ -193,8 +203,8 @@ impl LoadBody {
         };
         let items = entries.into_iter().map(|entry| {
             let speed = speed(entry.speed.or(self.speed).unwrap_or(1.0))?;
-            let clip = entry.clip(recorder)?;
-            Ok(Item { clip, speed })
+            let source = entry.source(recorder)?;
+            Ok(Item { source, speed })
         });
         Ok(Load {
             items: items.collect::<Result<_, Problem>>()?,
@@ -215,7 +225,31 @@ impl Entry {
     }
 
     fn names_nothing(&self) -> bool {
-        self.replay.is_none() && self.clip.is_none() && self.wanted().is_empty()
+        self.replay.is_none() && self.clip.is_none() && !self.live && self.wanted().is_empty()
+    }
+
+    fn source(self, recorder: &Arc<Recorder>) -> Result<Source, Problem> {
+        if self.live {
+            return self.live(recorder).map(Source::Live);
+        }
+        if self.delay.is_some() {
+            let detail = "a delay is of what is live: add \"live\": true";
+            return Err(Problem::bad_request(detail));
+        }
+        self.clip(recorder).map(Source::Clip)
+    }
+
+    fn live(self, recorder: &Recorder) -> Result<Live, Problem> {
+        let selects = [self.last.is_some(), self.from.is_some(), self.to.is_some()];
+        if self.clip.is_some() || self.replay.is_some() || selects.contains(&true) {
+            let detail = "what is live is a channel, and no part of it is selected";
+            return Err(Problem::bad_request(detail));
+        }
+        let delay = self.delay.map_or(Duration::ZERO, Duration::from);
+        Ok(Live {
+            channel: super::selection::channel(recorder, self.channel.as_deref())?,
+            delay: Ticks::from_secs_f64(delay.as_secs_f64()),
+        })
     }
 
     fn clip(self, recorder: &Arc<Recorder>) -> Result<Arc<Clip>, Problem> {
@@ -258,7 +292,7 @@ impl SeekBody {
             (None, Some(seconds), None) => Ok(Seek::By(ticks(seconds))),
             (None, None, Some(Place::In)) => Ok(Seek::In),
             (None, None, Some(Place::Out)) => Ok(Seek::Out),
-            (None, None, Some(Place::Live)) => Err(Problem::not_live()),
+            (None, None, Some(Place::Live)) => Ok(Seek::Live),
             _ => Err(Problem::bad_request("give one of to_s, by_s and to")),
         }
     }

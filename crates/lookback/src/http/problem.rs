@@ -55,11 +55,6 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", known)
     }
 
-    pub(super) fn not_live() -> Self {
-        let detail = "a deck cannot go live yet: load the newest, or watch /live/CHANNEL.ts";
-        Self::unprocessable("not_available", detail)
-    }
-
     pub(super) fn unknown_clip() -> Self {
         let detail = "there is no such clip: it has expired, or it never was";
         Self::new(StatusCode::NOT_FOUND, "unknown_clip", detail)

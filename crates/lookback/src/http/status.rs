@@ -86,6 +86,8 @@ pub(crate) struct Deck {
     /// Which item of those it is loaded with, from 0 on.
     pub(crate) item: usize,
     pub(crate) items: usize,
+    /// Whether it shows what is being recorded.
+    pub(crate) live: bool,
 }
 
 impl From<lookback_replay::Memory> for Memory {
@@ -184,6 +186,7 @@ impl Deck {
             speed: status.speed.value(),
             item: status.item,
             items: status.items,
+            live: status.live,
         }
     }
 }

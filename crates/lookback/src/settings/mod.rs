@@ -8,6 +8,7 @@
 
 mod endpoint;
 mod file;
+mod idle;
 mod name;
 mod period;
 mod quantity;
@@ -24,11 +25,12 @@ use tracing_subscriber::filter::Targets;
 
 pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::file::with_file;
+pub(crate) use self::idle::{IdleOf, Show};
 pub(crate) use self::name::Name;
 pub(crate) use self::period::Period;
 pub(crate) use self::size::Size;
 use crate::http::Token;
-use crate::sink;
+use crate::sink::PlayTo;
 use crate::source::{self, Input};
 use crate::usage::Usage;
 
@@ -75,10 +77,18 @@ pub(crate) struct Options {
     )]
     pub(crate) deck: Vec<Name>,
 
-    /// Where deck main also plays: a FIFO's path (made if missing), or \\.\pipe\NAME on Windows
-    /// [default: this system's pipe for a media source].
-    #[arg(long, value_name = "SINK", env = "LOOKBACK_PLAY_TO")]
-    pub(crate) play_to: Option<sink::Address>,
+    /// What the feed of an empty deck shows: the last picture ("last"), or what is recorded ("live"); repeat it
+    /// for each deck [default: last].
+    ///
+    /// live:CHANNEL is that channel, and live+10s is ten seconds late; live:CHANNEL+10s is both.
+    #[arg(long, value_name = "[DECK=]SHOW", env = "LOOKBACK_IDLE")]
+    pub(crate) idle: Vec<IdleOf>,
+
+    /// Where a deck also plays, main unless another is named: a FIFO's path (made if missing), \\.\pipe\NAME
+    /// on Windows, or tcp://HOST:PORT (listens); repeat it for more [default: this system's pipe for a media
+    /// source].
+    #[arg(long, value_name = "[DECK=]SINK", env = "LOOKBACK_PLAY_TO")]
+    pub(crate) play_to: Vec<PlayTo>,
 
     /// File with the token that clients must show; required when --listen is not a loopback address.
     #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
@@ -113,9 +123,16 @@ pub(crate) struct Settings {
     pub(crate) memory: Size,
     pub(crate) keep: Option<Duration>,
     /// Each once, and main first.
-    pub(crate) decks: Vec<Name>,
-    pub(crate) play_to: sink::Address,
+    pub(crate) decks: Vec<DeckSettings>,
+    pub(crate) play_to: Vec<PlayTo>,
     pub(crate) token: Option<Token>,
+}
+
+/// One deck.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct DeckSettings {
+    pub(crate) name: Name,
+    pub(crate) idle: Show,
 }
 
 impl Settings {
@@ -136,6 +153,14 @@ impl Settings {
             )));
         }
         check_memory(options.memory, installed_memory())?;
+        let decks = decks(options.deck, options.idle)?;
+        let play_to = match options.play_to.is_empty() {
+            true => vec![PlayTo::by_default()?],
+            false => options.play_to,
+        };
+        for play_to in &play_to {
+            known(&decks, &play_to.deck, "--play-to")?;
+        }
         let mut hosts = options.allow_host;
         hosts.push(options.listen.host().to_owned());
         Ok(Self {
@@ -147,21 +172,41 @@ impl Settings {
             hosts,
             memory: options.memory,
             keep: options.keep.map(Duration::from),
-            decks: decks(options.deck),
-            play_to: options.play_to.map_or_else(sink::Address::by_default, Ok)?,
+            decks,
+            play_to,
             token,
         })
     }
 }
 
-fn decks(named: Vec<Name>) -> Vec<Name> {
-    let mut decks = vec![Name::main()];
-    for name in named {
-        if !decks.contains(&name) {
-            decks.push(name);
+fn decks(named: Vec<Name>, idles: Vec<IdleOf>) -> Result<Vec<DeckSettings>, Usage> {
+    let mut decks: Vec<DeckSettings> = Vec::new();
+    for name in std::iter::once(Name::main()).chain(named) {
+        if decks.iter().all(|deck| deck.name != name) {
+            let idle = Show::default();
+            decks.push(DeckSettings { name, idle });
         }
     }
-    decks
+    for idle in idles {
+        if let Some(name) = &idle.deck {
+            known(&decks, name, "--idle")?;
+        }
+        for deck in &mut decks {
+            if idle.deck.as_ref().is_none_or(|name| *name == deck.name) {
+                deck.idle = idle.show.clone();
+            }
+        }
+    }
+    Ok(decks)
+}
+
+fn known(decks: &[DeckSettings], name: &Name, option: &str) -> Result<(), Usage> {
+    if decks.iter().any(|deck| deck.name == *name) {
+        return Ok(());
+    }
+    Err(Usage::new(format!(
+        "{option} names deck {name}, which there is not: add --deck {name}"
+    )))
 }
 
 /// A GOP of a high bit rate and what surrounds it must fit.
@@ -310,7 +355,7 @@ mod tests {
     fn there_is_always_a_main_deck() {
         let decks = |arguments: &[&str]| {
             let settings = settings(arguments).expect("valid");
-            let names = settings.decks.iter().map(Name::to_string);
+            let names = settings.decks.iter().map(|deck| deck.name.to_string());
             names.collect::<Vec<_>>()
         };
         assert_eq!(decks(&[]), ["main"]);
@@ -318,5 +363,23 @@ mod tests {
             decks(&["--deck", "b", "--deck=main", "--deck=b"]),
             ["main", "b"]
         );
+    }
+
+    #[test]
+    fn each_deck_has_its_own_way_to_be_idle() {
+        let settings = settings(&["--deck=b", "--idle=live", "--idle=b=last"]).expect("valid");
+        let idles: Vec<&Show> = settings.decks.iter().map(|deck| &deck.idle).collect();
+        assert!(
+            matches!(idles[..], [Show::Live { .. }, Show::Last]),
+            "{idles:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_said_of_a_deck_is_of_one_that_there_is() {
+        for arguments in [["--idle=b=live"], ["--play-to=b=tcp://127.0.0.1:1"]] {
+            let error = settings(&arguments).expect_err("there is no deck b");
+            assert!(error.to_string().contains("add --deck b"), "{error}");
+        }
     }
 }

@@ -13,6 +13,14 @@ impl Name {
         Self("main".to_owned())
     }
 
+    /// Takes the name off the front of `NAME=REST`, if there is one.
+    pub(crate) fn before_equals(text: &str) -> (Option<Self>, &str) {
+        let named = text
+            .split_once('=')
+            .and_then(|(name, rest)| Some((name.parse().ok()?, rest)));
+        named.map_or((None, text), |(name, rest)| (Some(name), rest))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -5,6 +5,7 @@
 //! every system.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
@@ -14,13 +15,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::Address;
 use crate::fifo::Fifo;
 use crate::usage::Usage;
 
 /// A FIFO, with or without a reader.
 #[derive(Debug)]
-pub(crate) struct Sink {
+pub(crate) struct Pipe {
     fifo: Fifo,
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct Output {
 /// Between two looks for a reader: a picture's time, so that nobody sees the wait.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-impl Sink {
+impl Pipe {
     /// Takes the FIFO, making it if missing.
-    pub(crate) fn bind(address: &Address) -> Result<Self, Usage> {
+    pub(crate) fn bind(path: &Path) -> Result<Self, Usage> {
         Ok(Self {
-            fifo: Fifo::at(&address.0)?,
+            fifo: Fifo::at(path)?,
         })
     }
 
@@ -81,27 +81,22 @@ mod tests {
 
     use super::*;
 
-    fn sink(folder: &tempfile::TempDir) -> (Sink, std::path::PathBuf) {
+    fn pipe(folder: &tempfile::TempDir) -> (Pipe, std::path::PathBuf) {
         let path = folder.path().join("play.ts");
-        let address = path
-            .to_str()
-            .expect("a plain path")
-            .parse()
-            .expect("a path");
-        (Sink::bind(&address).expect("made"), path)
+        (Pipe::bind(&path).expect("made"), path)
     }
 
     #[tokio::test]
     async fn a_reader_is_waited_for_and_gets_the_bytes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (mut sink, path) = sink(&folder);
-        let waiting = tokio::spawn(async move { (sink.reader().await, sink) });
+        let (mut pipe, path) = pipe(&folder);
+        let waiting = tokio::spawn(async move { (pipe.reader().await, pipe) });
         let reader = tokio::task::spawn_blocking(move || {
             let mut bytes = Vec::new();
             std::fs::File::open(path)?.read_to_end(&mut bytes)?;
             io::Result::Ok(bytes)
         });
-        let (mut output, _sink) = waiting.await.expect("no panic");
+        let (mut output, _pipe) = waiting.await.expect("no panic");
         let sent = vec![7; 300_000];
         output.write(&sent).await.expect("read by the other side");
         drop(output);
@@ -111,9 +106,9 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_leaves_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (mut sink, path) = sink(&folder);
+        let (mut pipe, path) = pipe(&folder);
         let reader = tokio::task::spawn_blocking(move || std::fs::File::open(path));
-        let mut output = sink.reader().await;
+        let mut output = pipe.reader().await;
         drop(reader.await.expect("no panic").expect("opened"));
         let error = output.write(b"late").await.expect_err("nobody reads");
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);

@@ -5,6 +5,7 @@
 //! disconnected, which would throw away what its client has not read yet: it is dropped.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -14,12 +15,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::Address;
 use crate::usage::Usage;
 
 /// A pipe, with or without readers.
 #[derive(Debug)]
-pub(crate) struct Sink {
+pub(crate) struct Pipe {
     connected: mpsc::Receiver<NamedPipeServer>,
     /// Ends with this.
     _keeper: JoinSet<()>,
@@ -41,10 +41,10 @@ const BUFFER_LEN: u32 = 1 << 20;
 const FIRST_READ_MAX: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl Sink {
+impl Pipe {
     /// Makes the pipe; nobody else may have one of its name.
-    pub(crate) fn bind(address: &Address) -> Result<Self, Usage> {
-        let name = address.to_string();
+    pub(crate) fn bind(path: &Path) -> Result<Self, Usage> {
+        let name = path.display().to_string();
         let mut idle = JoinSet::new();
         for index in 0..IDLE_INSTANCES {
             let server = instance(&name, index == 0).map_err(|error| {

@@ -71,12 +71,9 @@ impl FromStr for Input {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let named = text
-            .split_once('=')
-            .and_then(|(name, rest)| Some((name.parse().ok()?, rest)));
-        let (channel, address) = named.unwrap_or_else(|| (Name::main(), text));
+        let (channel, address) = Name::before_equals(text);
         Ok(Self {
-            channel,
+            channel: channel.unwrap_or_else(Name::main),
             address: address.parse()?,
             optional: false,
         })

@@ -101,7 +101,7 @@ fn is_file(path: &Path) -> bool {
 }
 
 /// How long a source that is in the way, or out of order, waits before it tries again.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// A channel, and the name under which a source feeds it.
 #[derive(Clone)]

@@ -161,7 +161,7 @@ async fn status_has_the_keys_that_others_rely_on() {
         ["channels", "codec", "sample_rate"]
     );
     let deck = json!({"name": "main", "state": "idle", "position_s": 0.0, "duration_s": 0.0, "speed": 1.0,
-                      "item": 0, "items": 0});
+                      "item": 0, "items": 0, "live": false});
     assert_eq!(status["decks"], json!([deck]));
     assert_eq!(
         json_of(server.get("/api/v1/channels").await).await,

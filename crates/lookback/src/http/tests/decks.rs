@@ -1,5 +1,7 @@
 //! Decks: commands, mistakes, and the feed.
 
+use std::time::Duration;
+
 use super::*;
 
 /// Status and body of a command to deck main.
@@ -63,6 +65,31 @@ async fn a_deck_takes_a_list_and_what_is_not_to_be_played_at_once() {
     assert_eq!(deck(&server, "seek", &to_in).await["position_s"], 0.0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_deck_goes_live() {
+    let server = recorded();
+    let live = json!({"channel": "main", "live": true, "delay": "1s"});
+    let loaded = deck(&server, "load", &live).await;
+    assert_eq!(
+        (&loaded["state"], &loaded["live"]),
+        (&json!("playing"), &json!(true))
+    );
+    let back = deck(&server, "seek", &json!({"by_s": -0.5})).await;
+    assert_eq!(back["live"], false);
+    assert_eq!(
+        deck(&server, "seek", &json!({"to": "live"})).await["live"],
+        true
+    );
+    let replay = deck(&server, "load", &json!({"last": "1s", "then": "live"})).await;
+    assert_eq!(replay["live"], false);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let listed = json_of(server.get("/api/v1/decks").await).await;
+    assert_eq!(
+        (&listed[0]["state"], &listed[0]["live"]),
+        (&json!("playing"), &json!(true))
+    );
+}
+
 #[tokio::test]
 async fn mistakes_with_decks_have_their_codes() {
     let server = recorded();
@@ -85,10 +112,16 @@ async fn mistakes_with_decks_have_their_codes() {
             400,
             "bad_request",
         ),
-        ("main/seek", json!({"to": "live"}), 422, "not_available"),
+        ("main/seek", json!({"to": "live"}), 409, "nothing_loaded"),
         ("main/play", json!({"fast": true}), 400, "bad_request"),
         ("main/load", json!({"replay": "x"}), 422, "not_available"),
-        ("main/load", json!({"then": "live"}), 422, "not_available"),
+        (
+            "main/load",
+            json!({"live": true, "last": "1s"}),
+            400,
+            "bad_request",
+        ),
+        ("main/load", json!({"delay": "1s"}), 400, "bad_request"),
         ("main/load", json!({"then": "explode"}), 400, "bad_request"),
         ("main/load", json!({"clip": "x"}), 404, "unknown_clip"),
         (

@@ -14,8 +14,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::clock;
-use crate::settings::Name;
-use crate::testing::{record, recorder, video};
+
+use crate::testing::{main_deck, record, recorder, video};
 
 struct Server {
     router: Router,
@@ -39,7 +39,7 @@ fn recorded() -> Server {
 fn guarded(guard: Guard) -> Server {
     let recorder = recorder();
     recorder.add_channel("main");
-    let (decks, playing) = Decks::new(&[Name::main()], &recorder);
+    let (decks, playing) = Decks::new(&[main_deck()], &recorder).expect("it is idle on its own");
     let mut tasks = JoinSet::new();
     for deck in playing {
         tasks.spawn(deck);

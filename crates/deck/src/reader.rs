@@ -1,0 +1,224 @@
+//! Where a deck's units come from: a clip, or a channel while it is recorded.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use lookback_mpegts::Ticks;
+use lookback_replay::{Channel, Clip, Followed, Follower, Gone, Program, Unit, Units};
+
+/// What is played.
+#[derive(Clone)]
+pub enum Source {
+    /// What was recorded.
+    Clip(Arc<Clip>),
+    /// What is being recorded.
+    Live(Live),
+}
+
+/// A channel's window, which moves on while it is played.
+#[derive(Clone)]
+pub struct Live {
+    /// The channel.
+    pub channel: Arc<Channel>,
+    /// How far behind the newest picture it is shown.
+    pub delay: Ticks,
+}
+
+/// Sources send unevenly, and the pictures are to be shown evenly.
+const UNEVENNESS: Ticks = Ticks(18_000);
+
+/// Pictures that a codec may hold back to show them in another order.
+const REORDER_MAX: usize = 16;
+
+impl Source {
+    /// The channel that it is of.
+    pub fn channel(&self) -> &Arc<Channel> {
+        match self {
+            Self::Clip(clip) => clip.source(),
+            Self::Live(live) => &live.channel,
+        }
+    }
+}
+
+/// Reads a source, unit by unit, on its timeline.
+pub(crate) enum Reader {
+    Clip { clip: Arc<Clip>, units: Units },
+    Live { follower: Follower, delay: Ticks },
+}
+
+/// What was read.
+pub(crate) enum Read {
+    Unit(Unit),
+    /// Other streams from here on.
+    Program(Program),
+    /// There is nothing yet; the waker is told.
+    Pending,
+    End,
+}
+
+impl Reader {
+    pub(crate) fn new(source: &Source) -> Self {
+        match source {
+            Source::Clip(clip) => Self::of(clip),
+            Source::Live(live) => Self::Live {
+                follower: live.channel.follow(),
+                delay: live.delay,
+            },
+        }
+    }
+
+    pub(crate) fn of(clip: &Arc<Clip>) -> Self {
+        Self::Clip {
+            units: clip.units(),
+            clip: Arc::clone(clip),
+        }
+    }
+
+    /// Another one, on the same timeline.
+    fn twin(&self) -> Self {
+        match self {
+            Self::Clip { clip, .. } => Self::of(clip),
+            Self::Live { follower, delay } => Self::Live {
+                follower: follower.twin(),
+                delay: *delay,
+            },
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self, Self::Live { .. })
+    }
+
+    /// The streams, once they are known.
+    pub(crate) fn program(&self) -> Option<Program> {
+        match self {
+            Self::Clip { clip, .. } => Some(clip.program()),
+            Self::Live { follower, .. } => follower.program(),
+        }
+    }
+
+    /// From where to where there is something.
+    pub(crate) fn timeline(&self) -> Range<Ticks> {
+        match self {
+            Self::Clip { clip, .. } => clip.timeline(),
+            Self::Live { follower, .. } => follower.window().unwrap_or(Ticks(0)..Ticks(0)),
+        }
+    }
+
+    /// What is to be shown now of a live channel, even if it was not recorded.
+    pub(crate) fn edge(&self) -> Option<Ticks> {
+        match self {
+            Self::Clip { .. } => None,
+            Self::Live { follower, delay } => Some(follower.window()?.end - *delay - UNEVENNESS),
+        }
+    }
+
+    /// Goes to the last keyframe at or before `to`, or to the first there is.
+    pub(crate) fn seek(&mut self, to: Ticks) {
+        match self {
+            Self::Clip { units, .. } => units.seek(to),
+            Self::Live { follower, .. } => follower.seek(to),
+        }
+    }
+
+    pub(crate) fn next(&mut self, waker: &Waker) -> Result<Read, Gone> {
+        match self {
+            Self::Clip { units, .. } => units.next().map(read),
+            Self::Live { follower, .. } => Ok(follow(|cx| follower.poll_next(cx), waker)),
+        }
+    }
+
+    pub(crate) fn next_key(&mut self, waker: &Waker) -> Result<Read, Gone> {
+        match self {
+            Self::Clip { units, .. } => units.next_key().map(read),
+            Self::Live { follower, .. } => Ok(follow(|cx| follower.poll_next_key(cx), waker)),
+        }
+    }
+
+    /// The next unit, if it is there.
+    fn next_now(&mut self) -> Result<Option<Unit>, Gone> {
+        loop {
+            match self.next(Waker::noop())? {
+                Read::Unit(unit) => return Ok(Some(unit)),
+                Read::Program(_) => {}
+                Read::Pending | Read::End => return Ok(None),
+            }
+        }
+    }
+
+    /// The pictures and the sound of the time `before` the picture at `shown`, and that picture.
+    pub(crate) fn up_to(&self, shown: Ticks, before: Ticks) -> Result<Vec<Unit>, Gone> {
+        let mut reader = self.twin();
+        reader.seek(shown - before);
+        let mut taken = Vec::new();
+        while let Some(unit) = reader.next_now()? {
+            let arrived = unit.stream == 0 && unit.pts >= shown;
+            taken.push(unit);
+            if arrived {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The picture that is shown so many after (or before) the one at `from`; at the ends, the last there
+    /// is.
+    pub(crate) fn neighbour(&self, from: Ticks, pictures: i32) -> Result<Ticks, Gone> {
+        let back = pictures < 0;
+        let count = pictures.unsigned_abs() as usize;
+        let mut reader = self.twin();
+        let mut start = if back { from - Ticks(1) } else { from };
+        loop {
+            reader.seek(start);
+            let mut found: Vec<Ticks> = Vec::new();
+            let mut first = None;
+            while let Some(unit) = reader.next_now()? {
+                if unit.stream > 0 {
+                    continue;
+                }
+                first.get_or_insert(unit.pts);
+                if back && unit.dts >= from || !back && found.len() >= count + REORDER_MAX {
+                    break;
+                }
+                let is_beyond = if back {
+                    unit.pts < from
+                } else {
+                    unit.pts > from
+                };
+                found.extend(is_beyond.then_some(unit.pts));
+            }
+            found.sort_unstable();
+            if !back {
+                let wanted = found.get(count.saturating_sub(1)).or(found.last());
+                return Ok(wanted.copied().unwrap_or(from));
+            }
+            if found.len() >= count {
+                return Ok(found[found.len() - count]);
+            }
+            match first.map(|first| first - Ticks(1)) {
+                Some(earlier) if earlier < start && earlier >= self.timeline().start => {
+                    start = earlier;
+                }
+                _ => return Ok(found.first().copied().unwrap_or(from)),
+            }
+        }
+    }
+}
+
+fn read(unit: Option<Unit>) -> Read {
+    unit.map_or(Read::End, Read::Unit)
+}
+
+fn follow(mut poll: impl FnMut(&mut Context<'_>) -> Poll<Followed>, waker: &Waker) -> Read {
+    let cx = &mut Context::from_waker(waker);
+    loop {
+        match poll(cx) {
+            Poll::Ready(Followed::Unit(unit)) => return Read::Unit(unit),
+            Poll::Ready(Followed::Program(program)) => return Read::Program(program),
+            // The timeline goes on over what was missed.
+            Poll::Ready(Followed::Jumped) => {}
+            Poll::Pending => return Read::Pending,
+        }
+    }
+}
