@@ -94,7 +94,7 @@ impl Task {
         loop {
             let due = self.survive(event);
             let moves = self.state.status.mode == Mode::Playing;
-            let tell = moves.then(|| Instant::now() + TELL_EVERY);
+            let tell = moves.then(|| now() + TELL_EVERY);
             let wake = [due, tell].into_iter().flatten().min();
             let (left, more) = (Arc::clone(&self.left), Arc::clone(&self.more));
             event = tokio::select! {

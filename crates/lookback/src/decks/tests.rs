@@ -1,6 +1,8 @@
 //! Decks in virtual time, and their feeds taken apart again.
 
 use std::collections::HashMap;
+use std::io::Write as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 use lookback_deck::{Item, Source, Then};
@@ -571,5 +573,63 @@ async fn live_goes_on_with_what_is_recorded() {
                 .any(|picture| picture.2.starts_with(newest)),
             "the newest is shown"
         );
+    }
+}
+
+/// An hour of a deck at work, as libavformat and its decoders read it.
+#[tokio::test(start_paused = true)]
+async fn an_hour_of_feed_is_read_without_a_word() {
+    let stage = stage();
+    let mut feed = stage.feed().await;
+    let mut ffmpeg = Ffmpeg::start();
+    let until = Instant::now() + Duration::from_secs(3600);
+    let mut turn = 0_u32;
+    while Instant::now() < until {
+        let commands = match turn % 6 {
+            0 => vec![stage.load(Then::Loop)],
+            1 => vec![Command::Pause, Command::Step(-1), Command::Step(3)],
+            2 => vec![Command::Play, Command::Seek(Seek::To(Ticks(100_000)))],
+            3 => vec![speed(0.1 + f64::from(turn % 8) / 10.0)],
+            4 => vec![speed(-4.0), Command::Seek(Seek::Out)],
+            _ => vec![speed(4.0)],
+        };
+        for command in commands {
+            stage.tell(command).await;
+        }
+        // Never in step with the pictures.
+        let seconds = 7.0 + f64::from(turn * 37 % 100) / 10.0;
+        let (bytes, ended) = take(&mut feed, seconds).await;
+        assert!(!ended);
+        ffmpeg.read(&bytes);
+        turn += 1;
+    }
+    assert_eq!(ffmpeg.end(), "");
+}
+
+/// ffmpeg, which decodes what it is given.
+struct Ffmpeg(std::process::Child);
+
+impl Ffmpeg {
+    fn start() -> Self {
+        let child = std::process::Command::new("ffmpeg")
+            .args(["-hide_banner", "-nostats", "-v", "warning", "-f", "mpegts"])
+            .args(["-i", "-", "-f", "null", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self(child.expect("ffmpeg is installed"))
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        let stdin = self.0.stdin.as_mut().expect("it is piped");
+        stdin.write_all(bytes).expect("it reads");
+    }
+
+    /// What it had to say.
+    fn end(self) -> String {
+        let output = self.0.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 }
