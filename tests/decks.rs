@@ -15,10 +15,10 @@ use tungstenite::Message;
 use crate::support::card;
 use crate::support::http::post;
 use crate::support::mpv::Mpv;
-use crate::support::process::output_of;
-use crate::support::reader::{Reader, complaints_before_the_end};
+use crate::support::process::{Process, output_of};
+use crate::support::reader::Reader;
 use crate::support::server::{self, Server};
-use crate::support::{DEADLINE, eventually, ffmpeg, folder, text};
+use crate::support::{DEADLINE, eventually, ffmpeg, folder, free_port, text};
 
 const SECONDS: u32 = 20;
 
@@ -169,6 +169,95 @@ fn events_tell_what_a_deck_does() {
     assert_eq!(next()["state"], "idle");
 }
 
+/// ffplay opens a feed, stands while it stands, and goes on with it.
+#[test]
+fn ffplay_follows_a_deck() {
+    let stage = Stage::new();
+    stage.deck("load", &json!({"then": "loop"}));
+    let mut command = Command::new("ffplay");
+    command
+        .args(["-hide_banner", "-nodisp", "-stats", "-loglevel", "warning"])
+        .args(["-i", &stage.server.url("/decks/main.ts")])
+        .env("HOME", stage.folder.path())
+        .env("SDL_AUDIODRIVER", "dummy");
+    let player = Process::start("ffplay", stage.folder.path(), &mut command);
+    // Its clock stands first in each line of its statistics, which end without a new line.
+    let clock = || {
+        let log = player.log();
+        let mut words = log
+            .rsplit('\r')
+            .filter_map(|line| line.split_whitespace().next());
+        words.find_map(|word| {
+            word.parse()
+                .ok()
+                .filter(|seconds: &f64| seconds.is_finite())
+        })
+    };
+    let goes_on = |what: &str| {
+        let before = eventually(what, &clock);
+        eventually(what, || (clock()? > before + 1.0).then_some(()));
+    };
+    goes_on("it plays");
+    stage.deck("pause", &json!({}));
+    thread::sleep(Duration::from_secs(2));
+    stage.deck("play", &json!({}));
+    goes_on("it plays on");
+    stage.deck("seek", &json!({"to_s": 5.0}));
+    goes_on("it plays from elsewhere");
+}
+
+/// A port is one more way to the same feed, for as many as come.
+#[test]
+fn a_port_plays_a_deck() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let stage = Stage::with(&["--deck=b", &format!("--play-to=b=tcp://{address}")]);
+    let connect = || TcpStream::connect(&address).expect("it listens");
+    let [one, other] = [connect(), connect()].map(Reader::start);
+    stage
+        .server
+        .send(&post("/api/v1/decks/b/load", &json!({"last": "2s"})));
+    eventually("it has played", || {
+        let decks = stage.server.status()["decks"].take();
+        (decks[1]["state"] == "paused").then_some(())
+    });
+    for reader in [one, other] {
+        let file = stage.folder.path().join("port.ts");
+        fs::write(&file, reader.stop()).expect("the test's folder takes files");
+        assert_eq!(warnings(text(&file)), "");
+        let shown = card::counters(text(&file));
+        assert_eq!(shown.last(), Some(&(u64::from(SECONDS) * card::FPS - 1)));
+        assert!(shown.len() as u64 > 2 * card::FPS, "{}", shown.len());
+    }
+}
+
+/// A deck shows what is being recorded, a second late, also when it is empty.
+#[test]
+fn a_deck_shows_what_is_recorded() {
+    let folder = folder();
+    let mut command = server::command(
+        folder.path(),
+        &["demo", "--listen", "127.0.0.1:0", "--idle", "live+1s"],
+    );
+    let server = Server::spawn(folder.path(), &mut command);
+    server.wait_for_window(3.0);
+    let reader = Reader::start(server.get("/decks/main.ts").into_body());
+    thread::sleep(Duration::from_secs(4));
+    let answer = server.send(&post("/api/v1/decks/main/load", &json!({"live": true})));
+    assert_eq!(answer.json()["live"], true);
+    thread::sleep(Duration::from_secs(3));
+    let file = folder.path().join("live.ts");
+    fs::write(&file, reader.stop()).expect("the test's folder takes files");
+    assert_eq!(warnings(text(&file)), "");
+    let shown = card::counters(text(&file));
+    let jumps = shown.windows(2).filter(|pair| pair[1] != pair[0] + 1);
+    let jumps: Vec<_> = jumps.collect();
+    assert!(
+        jumps.len() <= 2,
+        "what came before, late, and live: {jumps:?}"
+    );
+    assert!(shown.len() as u64 > 5 * card::FPS, "{}", shown.len());
+}
+
 /// One that connects and reads nothing is its own problem.
 #[test]
 fn a_stalled_reader_holds_up_nobody() {
@@ -192,8 +281,7 @@ fn warnings(media: &str) -> String {
     command.args(["-hide_banner", "-nostdin", "-v", "warning"]);
     command.args(["-i", media, "-map", "0", "-c", "copy", "-f", "null", "-"]);
     let output = command.output().expect("ffmpeg starts");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned() + &ffmpeg::complaints(media);
-    complaints_before_the_end(&told)
+    String::from_utf8_lossy(&output.stderr).into_owned() + &ffmpeg::complaints(media)
 }
 
 fn number(value: &Value) -> f64 {
@@ -210,10 +298,15 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let folder = folder();
         let input = folder.path().join("card.ts");
         card::write(&input, SECONDS);
-        let server = Server::start(folder.path(), &["--input", text(&input)]);
+        let input = ["--input", text(&input)];
+        let server = Server::start(folder.path(), &[&input, arguments].concat());
         server.wait_for("the file is read", |channel| {
             channel["state"] == "waiting" && channel["runs"] == 1
         });

@@ -51,16 +51,3 @@ impl Reader {
         bytes
     }
 }
-
-/// What ffmpeg says of a feed, but for what it says of its end: behind the last picture stands the delimiter of
-/// one that has not come.
-pub(crate) fn complaints_before_the_end(told: &str) -> String {
-    let of_the_end = [
-        "missing picture in access unit with size 6",
-        "no frame!",
-        "Error while decoding stream #0:0: Invalid data found",
-    ];
-    told.lines()
-        .filter(|line| !of_the_end.iter().any(|end| line.contains(end)))
-        .collect()
-}
