@@ -112,7 +112,8 @@ pub enum Output {
     Program(Program),
     /// A unit, with its timestamps in the feed.
     Unit(Unit),
-    /// Nothing follows for the moment: what was sent last is to be seen.
+    /// Nothing follows for the moment: what was sent last is to be seen. Where pictures are shown in another
+    /// order than they come in, a keyframe follows.
     Still,
     /// An item was played to its end.
     Ended,
@@ -165,6 +166,8 @@ struct Head {
     keys: Option<(Ticks, Ticks)>,
     /// The picture that was sent last.
     shown: Option<Ticks>,
+    /// Whether pictures are shown in another order than they come in.
+    reorders: bool,
     /// How long pictures are shown, in the clip.
     frame: Ticks,
     last_dts: Option<Ticks>,
@@ -223,7 +226,11 @@ impl Deck {
         }
         self.mode = Mode::Playing;
         if !self.at_end() {
-            self.resume(now);
+            match &self.head {
+                // What the pictures that follow refer to is gone since the picture stands.
+                Some(head) if head.reorders => self.go(head.picture(), now),
+                _ => self.resume(now),
+            }
         } else if self.at + 1 < self.items.len() {
             self.enter(self.at + 1, now);
         } else {
@@ -351,11 +358,17 @@ impl Deck {
     /// # Errors
     /// If the clip had to be let go.
     pub fn preroll(&self) -> Result<Vec<Output>, Gone> {
-        let shown = self.head.as_ref().and_then(|head| head.shown);
-        match (self.items.get(self.at), shown) {
-            (Some(item), Some(shown)) => preroll_of(&item.clip, shown, self.next),
-            _ => Ok(Vec::new()),
+        let (Some(item), Some(head)) = (self.items.get(self.at), &self.head) else {
+            return Ok(Vec::new());
+        };
+        let Some(shown) = head.shown else {
+            return Ok(Vec::new());
+        };
+        let mut outputs = preroll_of(&item.clip, shown, self.next)?;
+        if self.mode == Mode::Paused && !head.cue {
+            outputs.push(Output::Still);
         }
+        Ok(outputs)
     }
 
     fn range(&self) -> Option<std::ops::Range<Ticks>> {
@@ -435,6 +448,7 @@ impl Deck {
             pending: None,
             keys: None,
             shown: None,
+            reorders: false,
             frame: self.frame(),
             last_dts: None,
         });
@@ -543,6 +557,7 @@ impl Deck {
             head.frame = dts - last;
         }
         head.last_dts = Some(dts);
+        head.reorders |= unit.pts != unit.dts;
         // Pictures come in another order than they are shown in.
         head.shown = Some(match head.shown {
             Some(shown) if head.keys.is_none() => shown.max(pts),
