@@ -150,10 +150,7 @@ impl Written {
     pub(crate) fn bytes(self) -> Vec<u8> {
         self.bytes
     }
-}
 
-#[cfg(test)]
-impl Written {
     /// Unsigned Exp-Golomb codes.
     pub(crate) fn ue(mut self, values: &[u32]) -> Self {
         for value in values {

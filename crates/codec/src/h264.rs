@@ -5,7 +5,7 @@
 
 use crate::bits::Bits;
 use crate::format::{Colour, VideoFormat, rate};
-use crate::parameter_sets::{Key, Kind};
+use crate::parameter_sets::{Key, Kind, ParameterSets};
 use crate::picture::{Access, Picture};
 use crate::sei;
 use crate::start_code::units;
@@ -52,6 +52,54 @@ pub(crate) fn parameter_sets(head: &[u8]) -> impl Iterator<Item = &[u8]> {
         })
         .filter(|(kind, _)| matches!(*kind, SPS | PPS))
         .filter_map(|(_, unit)| unit.whole())
+}
+
+/// The first slice of a picture, as far as it says where the picture belongs.
+pub(crate) fn slice(head: &[u8], sets: &ParameterSets) -> Option<Slice> {
+    let (header, content) = units(head).find_map(|unit| {
+        let (&header, content) = unit.rest().split_first()?;
+        is_slice(header & TYPE).then_some((header, content))
+    })?;
+    let is_idr = header & TYPE == SLICE_IDR;
+    let mut bits = Bits::escaped(content);
+    bits.skip_ue(2)?;
+    let pps = sets.set(Kind::Picture, bits.ue()?)?;
+    let mut of_pps = Bits::escaped(&pps[1..]);
+    let _pps_id = of_pps.ue()?;
+    let sps = Sps::parse(&sets.set(Kind::Sequence, of_pps.ue()?)?[1..])?;
+    let coding = sps.coding?;
+    let frame_num = bits.bits(coding.log2_max_frame_num)?;
+    if is_idr {
+        let _idr_id = bits.ue()?;
+    }
+    Some(Slice {
+        sps: sps.id,
+        coding,
+        is_idr,
+        is_reference: header & REFERENCE != 0,
+        frame_num,
+        order_count: bits.bits(coding.log2_max_order_count)?,
+    })
+}
+
+/// Where a picture belongs.
+pub(crate) struct Slice {
+    pub(crate) sps: u32,
+    pub(crate) coding: Coding,
+    pub(crate) is_idr: bool,
+    pub(crate) is_reference: bool,
+    pub(crate) frame_num: u32,
+    /// The low bits of its picture order count.
+    pub(crate) order_count: u32,
+}
+
+/// What slice headers depend on, in streams of whole frames whose order is told in each (pic_order_cnt_type
+/// 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Coding {
+    pub(crate) log2_max_frame_num: u32,
+    pub(crate) log2_max_order_count: u32,
+    pub(crate) macroblocks: u32,
 }
 
 /// What a parameter set is known by; `None` for one that cannot be read.
@@ -106,6 +154,9 @@ fn is_slice(kind: u8) -> bool {
 /// The bits of a NAL header that hold its type (7.3.1).
 const TYPE: u8 = 0x1f;
 
+/// Those that say that others refer to the picture.
+const REFERENCE: u8 = 0x60;
+
 // nal_unit_type (table 7-1)
 const SLICE: u8 = 1;
 const SLICE_PARTITION_A: u8 = 2;
@@ -129,6 +180,7 @@ struct Sps {
     width: u32,
     height: u32,
     bit_depth: u8,
+    coding: Option<Coding>,
     vui: Vui,
 }
 
@@ -143,11 +195,11 @@ impl Sps {
         } else {
             Chroma::DEFAULT
         };
-        let _log2_max_frame_num = bits.ue()?;
-        skip_picture_order_count(&mut bits)?;
+        let log2_max_frame_num = bits.ue()?;
+        let log2_max_order_count = picture_order_count(&mut bits)?;
         let _max_num_ref_frames = bits.ue()?;
         let _gaps_allowed = bits.flag()?;
-        let (width, height) = dimensions(&mut bits, chroma.format)?;
+        let size = Size::parse(&mut bits, chroma.format)?;
         // Damage in the VUI leaves a usable SPS.
         let vui = match bits.flag()? {
             true => Vui::parse(&mut bits),
@@ -156,9 +208,17 @@ impl Sps {
         Some(Self {
             profile,
             id,
-            width,
-            height,
+            width: size.width,
+            height: size.height,
             bit_depth: chroma.bit_depth,
+            coding: log2_max_order_count
+                .filter(|&log2| log2 <= 12 && log2_max_frame_num <= 12)
+                .filter(|_| size.frames_only && !chroma.separate_planes)
+                .map(|log2| Coding {
+                    log2_max_frame_num: 4 + log2_max_frame_num,
+                    log2_max_order_count: 4 + log2,
+                    macroblocks: size.macroblocks,
+                }),
             vui,
         })
     }
@@ -170,12 +230,14 @@ const HAS_CHROMA_FORMAT: [u8; 13] = [44, 83, 86, 100, 110, 118, 122, 128, 134, 1
 struct Chroma {
     /// ChromaArrayType: 0 for monochrome and for separate planes, 1 to 3 for 4:2:0 to 4:4:4.
     format: u32,
+    separate_planes: bool,
     bit_depth: u8,
 }
 
 impl Chroma {
     const DEFAULT: Self = Self {
         format: 1,
+        separate_planes: false,
         bit_depth: 8,
     };
 
@@ -194,6 +256,7 @@ impl Chroma {
         }
         Some(Self {
             format: if separate_planes { 0 } else { format },
+            separate_planes,
             bit_depth,
         })
     }
@@ -211,43 +274,57 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
     Some(())
 }
 
-fn skip_picture_order_count(bits: &mut Bits<'_>) -> Option<()> {
+/// How many bits more than 4 the picture order count has in slice headers, where it is told there.
+fn picture_order_count(bits: &mut Bits<'_>) -> Option<Option<u32>> {
     match bits.ue()? {
-        0 => bits.skip_ue(1),
+        0 => return Some(Some(bits.ue()?)),
         1 => {
             let _delta_always_zero = bits.flag()?;
             let _offsets = (bits.se()?, bits.se()?);
             let cycle = bits.ue()?;
-            bits.skip_ue(cycle)
+            bits.skip_ue(cycle)?;
         }
-        _ => Some(()),
+        _ => {}
     }
+    Some(None)
 }
 
-/// Width and height after cropping (7.4.2.1.1, equations 7-13 to 7-22).
-fn dimensions(bits: &mut Bits<'_>, chroma_format: u32) -> Option<(u32, u32)> {
-    let mut side = || bits.ue()?.checked_add(1)?.checked_mul(16);
-    let width = side()?;
-    let map_height = side()?;
-    let frame_only = bits.flag()?;
-    if !frame_only {
-        let _adaptive = bits.flag()?;
+struct Size {
+    /// After cropping, like the height.
+    width: u32,
+    height: u32,
+    frames_only: bool,
+    macroblocks: u32,
+}
+
+impl Size {
+    /// 7.4.2.1.1, equations 7-13 to 7-22.
+    fn parse(bits: &mut Bits<'_>, chroma_format: u32) -> Option<Self> {
+        let mut side = || bits.ue()?.checked_add(1)?.checked_mul(16);
+        let width = side()?;
+        let map_height = side()?;
+        let frames_only = bits.flag()?;
+        if !frames_only {
+            let _adaptive = bits.flag()?;
+        }
+        let _direct_8x8 = bits.flag()?;
+        let fields = if frames_only { 1 } else { 2 };
+        let height = map_height.checked_mul(fields)?;
+        let (mut crop_x, mut crop_y) = (0, 0);
+        if bits.flag()? {
+            let mut cropped = || bits.ue()?.checked_add(bits.ue()?);
+            let unit_x = if matches!(chroma_format, 1 | 2) { 2 } else { 1 };
+            let unit_y = if chroma_format == 1 { 2 } else { 1 } * fields;
+            crop_x = cropped()?.checked_mul(unit_x)?;
+            crop_y = cropped()?.checked_mul(unit_y)?;
+        }
+        Some(Self {
+            width: width.checked_sub(crop_x).filter(|&width| width > 0)?,
+            height: height.checked_sub(crop_y).filter(|&height| height > 0)?,
+            frames_only,
+            macroblocks: (width / 16).checked_mul(height / 16)?,
+        })
     }
-    let _direct_8x8 = bits.flag()?;
-    let fields = if frame_only { 1 } else { 2 };
-    let height = map_height.checked_mul(fields)?;
-    if !bits.flag()? {
-        return Some((width, height));
-    }
-    let mut cropped = || bits.ue()?.checked_add(bits.ue()?);
-    let unit_x = if matches!(chroma_format, 1 | 2) { 2 } else { 1 };
-    let unit_y = if chroma_format == 1 { 2 } else { 1 } * fields;
-    let crop_x = cropped()?.checked_mul(unit_x)?;
-    let crop_y = cropped()?.checked_mul(unit_y)?;
-    Some((
-        width.checked_sub(crop_x).filter(|&width| width > 0)?,
-        height.checked_sub(crop_y).filter(|&height| height > 0)?,
-    ))
 }
 
 /// What is of interest in the video usability information (E.1.1).

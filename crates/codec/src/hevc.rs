@@ -10,7 +10,7 @@ use crate::start_code::{Unit, units};
 
 mod sequence;
 
-pub(crate) use sequence::video_format;
+pub(crate) use sequence::{Coding, Planes, coding, video_format};
 
 /// The picture that `head` reaches, if it does.
 pub(crate) fn picture(head: &[u8]) -> Option<Picture> {
@@ -49,6 +49,29 @@ pub(crate) fn parameter_sets(head: &[u8]) -> impl Iterator<Item = &[u8]> {
         })
         .filter(|(kind, _)| matches!(kind, Some(VPS | SPS | PPS)))
         .filter_map(|(_, unit)| unit.whole())
+}
+
+/// The type of the first slice, and the id of its PPS.
+pub(crate) fn slice(head: &[u8]) -> Option<(u8, u32)> {
+    units(head).find_map(|unit| {
+        let kind = base_layer_type(&unit)??;
+        if kind > LAST_SLICE {
+            return None;
+        }
+        let mut bits = Bits::escaped(unit.rest().get(HEADER_LENGTH..)?);
+        let _first = bits.flag()?;
+        if (BLA_FIRST..=IRAP_LAST).contains(&kind) {
+            let _no_output_of_prior_pictures = bits.flag()?;
+        }
+        Some((kind, bits.ue()?))
+    })
+}
+
+/// The id of the SPS that a PPS refers to.
+pub(crate) fn sequence_of(pps: &[u8]) -> Option<u32> {
+    let mut bits = Bits::escaped(pps.get(HEADER_LENGTH..)?);
+    let _id = bits.ue()?;
+    bits.ue()
 }
 
 /// What a parameter set is known by; `None` for one that cannot be read.
@@ -98,9 +121,10 @@ const HEADER_LENGTH: usize = 2;
 
 // nal_unit_type (table 7-1): slices lie below 32, and those at which decoding can begin (IRAP) from
 // 16 to 23, the last two of which are reserved.
-const BLA_FIRST: u8 = 16;
+pub(crate) const BLA_FIRST: u8 = 16;
 const IDR_FIRST: u8 = 19;
-const IDR_LAST: u8 = 20;
+pub(crate) const IDR_LAST: u8 = 20;
+pub(crate) const CRA: u8 = 21;
 const IRAP_LAST: u8 = 23;
 const LAST_SLICE: u8 = 31;
 const VPS: u8 = 32;

@@ -8,6 +8,7 @@
 //! | what goes in front of a picture that has no parameter sets? | [`ParameterSets`] |
 //! | what does the viewer see and hear? | [`VideoFormat`], [`AudioFormat`] |
 //! | how long does this sound last? | [`audio_duration`] |
+//! | what makes a decoder show a picture at once? | [`Flush`] |
 //!
 //! Nothing here decodes. Video is read from the start of an access unit to its first slice, audio
 //! from frame header to frame header. Every function takes any bytes at all: damage gives `None` or
@@ -41,7 +42,7 @@ mod start_code;
 mod stream;
 
 pub use audio::{AudioFormat, Silence, audio_duration, audio_format, silence};
-pub use flush::flush;
+pub use flush::{Around, Flush};
 pub use format::{Colour, VideoFormat};
 pub use parameter_sets::ParameterSets;
 pub use picture::{Access, Head, Picture, inspect};

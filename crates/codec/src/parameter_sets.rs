@@ -73,6 +73,14 @@ impl ParameterSets {
         }
     }
 
+    /// The set that is known by this now.
+    pub(crate) fn set(&self, kind: Kind, id: u32) -> Option<&[u8]> {
+        let at = self
+            .sets
+            .binary_search_by_key(&Key { kind, id }, |set| set.key);
+        Some(&self.sets[at.ok()?].bytes)
+    }
+
     fn first(&self, kind: Kind) -> Option<&[u8]> {
         let set = self.sets.iter().find(|set| set.key.kind == kind)?;
         Some(&set.bytes)

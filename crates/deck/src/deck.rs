@@ -132,7 +132,8 @@ pub enum Output {
     Program(Program),
     /// A unit, with its timestamps in the feed.
     Unit(Unit),
-    /// Nothing follows for the moment: what was sent last is to be seen.
+    /// Nothing follows for the moment: what was sent last is to be seen. Where pictures are shown in another
+    /// order than they come in, a keyframe follows.
     Still,
     /// An item was played to its end.
     Ended,
@@ -215,7 +216,11 @@ impl Deck {
         }
         self.mode = Mode::Playing;
         if !self.at_end() {
-            self.resume(now);
+            match &self.head {
+                // What the pictures that follow refer to is gone since the picture stands.
+                Some(head) if head.reorders => self.go(head.picture(), now),
+                _ => self.resume(now),
+            }
         } else if self.at + 1 < self.items.len() {
             self.enter(self.at + 1, now);
         } else {
@@ -369,10 +374,14 @@ impl Deck {
         let Some(head) = &self.head else {
             return Ok(Vec::new());
         };
-        match (head.reader.program(), head.shown) {
-            (Some(program), Some(shown)) => preroll(&head.reader, program, shown, self.next),
-            _ => Ok(Vec::new()),
+        let (Some(program), Some(shown)) = (head.reader.program(), head.shown) else {
+            return Ok(Vec::new());
+        };
+        let mut outputs = preroll(&head.reader, program, shown, self.next)?;
+        if self.mode == Mode::Paused && !head.cue {
+            outputs.push(Output::Still);
         }
+        Ok(outputs)
     }
 
     fn range(&self) -> Option<Range<Ticks>> {
@@ -638,6 +647,7 @@ impl Deck {
             head.frame = dts - last;
         }
         head.last_dts = Some(dts);
+        head.reorders |= unit.pts != unit.dts;
         // Pictures come in another order than they are shown in.
         head.shown = Some(match head.shown {
             Some(shown) if head.keys.is_none() => shown.max(pts),

@@ -25,6 +25,8 @@ pub(crate) struct Head {
     pub(crate) keys: Option<(Ticks, Ticks)>,
     /// The picture that was sent last.
     pub(crate) shown: Option<Ticks>,
+    /// Whether pictures are shown in another order than they come in.
+    pub(crate) reorders: bool,
     /// How long pictures are shown, on the reader's timeline.
     pub(crate) frame: Ticks,
     pub(crate) last_dts: Option<Ticks>,
@@ -60,6 +62,7 @@ impl Head {
             pending: None,
             keys: None,
             shown: None,
+            reorders: false,
             frame,
             last_dts: None,
         }

@@ -1,12 +1,12 @@
 //! The transport in virtual time: whole matches of commands over a recorded test card.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use lookback_deck::{Deck, Idle, Item, Load, Mode, Next, Output, Seek, Source, Speed, Then};
-use lookback_mpegts::Ticks;
+use lookback_mpegts::{MuxStream, Muxer, MuxerConfig, Pcr, Pid, Ticks};
 use lookback_replay::{Clip, Limits, Recorder, Selection, Unit, Wall};
 use lookback_testcard::{Config, Stream, TestCard};
 use proptest::prelude::*;
@@ -48,6 +48,67 @@ fn tape(seconds: i64) -> Tape {
     let mut card = TestCard::new(config).expect("a known size");
     let pictures = (seconds * i64::from(FPS)) as u64;
     let numbers = (0..pictures).map(|n| (card.picture(n), n)).collect();
+    Tape {
+        _recorder: recorder,
+        clip,
+        numbers,
+    }
+}
+
+/// As many pictures in groups of 15 that are shown in another order than they come in: I P B B P B B ...
+fn reordered_tape(groups: u64) -> Tape {
+    let config = Config {
+        width: 320,
+        height: 180,
+        fps: FPS,
+        ..Config::default()
+    };
+    let recorder = Recorder::new(Limits {
+        memory: 64 << 20,
+        keep: None,
+    });
+    let channel = recorder.add_channel("main");
+    let mut writer = channel.connect("card", Wall(0)).expect("free");
+    let mut muxer = Muxer::new(MuxerConfig {
+        streams: vec![MuxStream {
+            pid: Pid::new(0x100),
+            stream_type: 0x1b,
+            stream_id: 0xe0,
+            descriptors: Vec::new(),
+        }],
+        ..MuxerConfig::default()
+    });
+    let mut card = TestCard::new(config).expect("a known size");
+    let order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11, 14, 13];
+    let mut numbers = HashMap::new();
+    for (at, number) in (0..groups)
+        .flat_map(|group| order.map(|n| group * 15 + n))
+        .enumerate()
+    {
+        let picture = card.picture(number);
+        let dts = Ticks::SECOND + Ticks(at as i64 * FRAME);
+        let mut packets = Vec::new();
+        if number % 15 == 0 {
+            muxer.write_tables(&mut packets);
+        }
+        muxer.write_unit(
+            &mut packets,
+            lookback_mpegts::Unit {
+                stream: 0,
+                pts: Ticks::SECOND + Ticks((number as i64 + 1) * FRAME),
+                dts,
+                random_access: number % 15 == 0,
+                pcr: Some(Pcr::from(dts - Ticks(9000))),
+                payload: &[&picture],
+            },
+        );
+        writer.write(&packets, Wall(dts.0 * 100 / 9));
+        numbers.insert(picture, number);
+    }
+    drop(writer);
+    let clip = channel
+        .clip(Selection::All, Wall(60_000_000))
+        .expect("recorded");
     Tape {
         _recorder: recorder,
         clip,
@@ -268,6 +329,37 @@ fn pause_stands_and_resume_goes_on_by_one_picture() {
     );
     assert_eq!(pictures[before].2, resumed, "at once");
     assert!(pictures.len() - before < 46, "without hurry");
+}
+
+/// Where pictures wait for their turn, what brings them out takes the references of those that follow away.
+#[test]
+fn resume_begins_with_a_keyframe_where_pictures_come_in_another_order() {
+    let tape = reordered_tape(12);
+    let mut rig = Rig::playing(&tape, 1.0);
+    rig.run(2.0);
+    rig.deck.set_speed(Speed::new(0.5).expect("good"), rig.now);
+    rig.run(1.0);
+    rig.deck.set_speed(Speed::NORMAL, rig.now);
+    rig.run(0.5);
+    rig.deck.pause();
+    rig.run(1.0);
+    assert!(matches!(rig.sent.last(), Some((_, Output::Still))));
+    let position = rig.deck.status(rig.now).position;
+    let sent = rig.take();
+    assert!(sent.len() > 80, "{sent:?}");
+    let once: HashSet<u64> = sent.iter().copied().collect();
+    assert_eq!(once.len(), sent.len(), "another speed is no restart");
+    let stood = *sent.iter().max().expect("some");
+    assert_eq!(position, Ticks(stood as i64 * FRAME));
+
+    rig.deck.play(rig.now);
+    rig.run(1.0);
+    let pictures = rig.pictures();
+    assert_eq!(pictures[0].0, stood / 15 * 15, "a keyframe");
+    let stands = pictures.iter().find(|picture| picture.0 == stood);
+    let run_up = stands.expect("it is among them").1 - pictures[0].1;
+    assert!(run_up <= 15 * FRAME / 30, "{run_up} before it moves");
+    assert!(rig.numbers().contains(&(stood + 20)));
 }
 
 #[test]
@@ -493,6 +585,25 @@ fn who_joins_is_given_the_second_before() {
         (pictures[0].0..pictures[0].0 + pictures.len() as u64).collect::<Vec<_>>()
     );
     assert!(steps(&pictures).iter().all(|&step| step == FRAME));
+}
+
+#[test]
+fn who_joins_while_a_picture_stands_is_told_that_nothing_follows() {
+    let tape = tape(6);
+    let mut rig = Rig::playing(&tape, 1.0);
+    rig.run(3.0);
+    let ends_still = |rig: &Rig<'_>| {
+        let preroll = rig.deck.preroll().expect("held");
+        matches!(preroll.last(), Some(Output::Still))
+    };
+    assert!(!ends_still(&rig), "the play goes on");
+    rig.deck.pause();
+    rig.run(1.0);
+    assert!(ends_still(&rig));
+    rig.deck.seek(Seek::To(Ticks(100 * FRAME)), rig.now);
+    assert!(!ends_still(&rig), "what was sought is on its way");
+    rig.run(1.0);
+    assert!(ends_still(&rig));
 }
 
 #[derive(Clone, Debug)]

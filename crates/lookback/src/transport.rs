@@ -4,7 +4,7 @@
 //! stream and, where those are rare, between them (ISO/IEC 13818-1, 2.7.2 wants one in 100 ms).
 
 use bytes::Bytes;
-use lookback_codec::flush;
+use lookback_codec::{Around, Flush};
 use lookback_mpegts::{Muxer, MuxerConfig, Pcr, Ticks};
 use lookback_replay::{Program, Unit};
 
@@ -15,8 +15,17 @@ pub(crate) struct Transport {
     tables_at: Option<Ticks>,
     /// What the clock said last.
     clock: Option<Ticks>,
-    /// Put behind each picture so that decoders give it out at once.
-    flush: &'static [u8],
+    /// Says what makes decoders give a picture out at once.
+    flush: Option<Flush>,
+    /// The timestamps of the newest picture, until what brings it out has been sent.
+    newest: Option<Stamps>,
+}
+
+struct Stamps {
+    /// When it is shown that is shown last.
+    pts: Ticks,
+    /// When the one that was sent last is decoded.
+    dts: Ticks,
 }
 
 /// How far the clock is behind the pictures: the time a decoder has to take a unit in.
@@ -26,11 +35,17 @@ const CLOCK_EVERY: Ticks = Ticks(7_200);
 /// More is no rare unit but a gap.
 const CLOCK_GAP_MAX: Ticks = Ticks(20 * 90_000);
 
+/// What reaches the first slice of a picture, behind all that an encoder tells of itself.
+const HEAD_MAX: usize = 8 << 10;
+
+/// Between units that bring out a picture: all of them are sent within the time for which it is shown.
+const REST_STEP: Ticks = Ticks(30);
+
 impl Transport {
     /// The feed of a deck, which has this program to begin with.
     pub(crate) fn feed(program: &Program) -> Self {
         let mut transport = Self::new(program);
-        transport.flush = program.codecs().first().map_or(&[], |codec| flush(*codec));
+        transport.flush = program.codecs().first().copied().map(Flush::new);
         transport
     }
 
@@ -40,7 +55,8 @@ impl Transport {
             muxer: program.muxer(),
             tables_at: None,
             clock: None,
-            flush: &[],
+            flush: None,
+            newest: None,
         }
     }
 
@@ -70,14 +86,22 @@ impl Transport {
         if carries_clock || overdue {
             self.clock = Some(clock);
         }
-        let mut pieces: Vec<&[u8]> = unit.payload.iter().map(Bytes::as_ref).collect();
-        if carries_clock && !self.flush.is_empty() {
-            // Of a stream that is shown in another order than it comes in, the order would be lost.
-            if unit.pts != unit.dts {
-                self.flush = &[];
-            }
-            pieces.push(self.flush);
+        let mut around = Around::default();
+        if let (true, Some(flush)) = (carries_clock, &mut self.flush) {
+            let in_order = unit.pts == unit.dts;
+            around = flush.around(&head(&unit.payload), unit.random_access, in_order);
+            let shown = self.newest.as_ref().map_or(unit.pts, |newest| newest.pts);
+            self.newest = Some(Stamps {
+                pts: shown.max(unit.pts),
+                dts: unit.dts,
+            });
         }
+        let payload = unit.payload.iter().map(Bytes::as_ref);
+        let pieces: Vec<&[u8]> = [around.before]
+            .into_iter()
+            .chain(payload)
+            .chain([around.behind])
+            .collect();
         self.muxer.write_unit(
             out,
             lookback_mpegts::Unit {
@@ -89,6 +113,28 @@ impl Transport {
                 payload: &pieces,
             },
         );
+    }
+
+    /// Nothing follows for the moment: appends what brings out the last pictures.
+    pub(crate) fn rest(&mut self, out: &mut Vec<u8>) {
+        let (Some(flush), Some(mut stamps)) = (&mut self.flush, self.newest.take()) else {
+            return;
+        };
+        for unit in flush.rest() {
+            stamps.pts += REST_STEP;
+            stamps.dts += REST_STEP;
+            self.muxer.write_unit(
+                out,
+                lookback_mpegts::Unit {
+                    stream: 0,
+                    pts: stamps.pts,
+                    dts: stamps.dts,
+                    random_access: false,
+                    pcr: None,
+                    payload: &[&unit],
+                },
+            );
+        }
     }
 
     /// Writes the clock as often as it has to come, where units are rare, as in slow motion.
@@ -103,6 +149,12 @@ impl Transport {
             clock += CLOCK_EVERY;
         }
     }
+}
+
+/// The first bytes of a unit.
+fn head(payload: &[Bytes]) -> Vec<u8> {
+    let bytes = payload.iter().flatten().take(HEAD_MAX);
+    bytes.copied().collect()
 }
 
 #[cfg(test)]

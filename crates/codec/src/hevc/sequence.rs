@@ -1,4 +1,5 @@
-//! The HEVC sequence parameter set (7.3.2.2), as far as its size, depth, rate and colour.
+//! The HEVC sequence parameter set (7.3.2.2), as far as its size, depth, rate and colour, and what
+//! slice headers depend on.
 
 use std::fmt::Write;
 
@@ -24,6 +25,33 @@ pub(crate) fn video_format(sps: &[u8]) -> Option<VideoFormat> {
     })
 }
 
+/// What the slice headers of its pictures depend on, from an SPS with its NAL header.
+pub(crate) fn coding(sps: &[u8]) -> Option<Coding> {
+    let mut bits = Bits::escaped(sps.get(super::HEADER_LENGTH..)?);
+    let head = Head::parse(&mut bits)?;
+    Some(Coding {
+        id: head.id,
+        planes: head.planes,
+        tools: Tools::parse(&mut bits, head.max_sub_layers_minus1)?,
+    })
+}
+
+/// What slice headers depend on.
+pub(crate) struct Coding {
+    pub(crate) id: u32,
+    pub(crate) planes: Planes,
+    pub(crate) tools: Tools,
+}
+
+/// How luma and chroma lie together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Planes {
+    Joint,
+    Monochrome,
+    /// Each is coded as if it were monochrome.
+    Separate,
+}
+
 /// The id of an SPS from behind its NAL header; `None` when its head cannot be read.
 pub(crate) fn id(content: &[u8]) -> Option<u32> {
     Some(Head::parse(&mut Bits::escaped(content))?.id)
@@ -34,6 +62,7 @@ struct Head {
     max_sub_layers_minus1: u32,
     profile: Profile,
     id: u32,
+    planes: Planes,
     width: u32,
     height: u32,
     bit_depth: u8,
@@ -67,6 +96,11 @@ impl Head {
             max_sub_layers_minus1,
             profile,
             id,
+            planes: match chroma_format {
+                0 => Planes::Monochrome,
+                _ if separate_planes => Planes::Separate,
+                _ => Planes::Joint,
+            },
             width: width.checked_sub(crop_x).filter(|&width| width > 0)?,
             height: height.checked_sub(crop_y).filter(|&height| height > 0)?,
             bit_depth,
@@ -149,7 +183,7 @@ struct Vui {
 impl Vui {
     /// Reads on from behind the head; `None` when the SPS cannot be read as far as its VUI.
     fn after(head: &Head, bits: &mut Bits<'_>) -> Option<Self> {
-        skip_coding_tools(bits, head.max_sub_layers_minus1)?;
+        let _tools = Tools::parse(bits, head.max_sub_layers_minus1)?;
         let mut vui = Self::default();
         if bits.flag()? {
             // What comes before the end of the bits is filled in.
@@ -175,34 +209,63 @@ impl Vui {
     }
 }
 
-/// Everything between the bit depths and the VUI.
-fn skip_coding_tools(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<()> {
-    let log2_max_order_count_minus4 = bits.ue().filter(|&log2| log2 <= 12)?;
-    let layers = if bits.flag()? {
-        max_sub_layers_minus1 + 1
-    } else {
-        1
-    };
-    // Buffering for each layer, then block sizes and depths.
-    bits.skip_ue(3 * layers + 6)?;
-    if bits.flag()? && bits.flag()? {
-        skip_scaling_lists(bits)?;
+/// What lies between the bit depths and the VUI.
+pub(crate) struct Tools {
+    pub(crate) log2_max_order_count: u32,
+    /// How many pictures may come before one that is shown earlier.
+    pub(crate) reordered_max: u32,
+    pub(crate) adaptive_offset: bool,
+    /// Whether there are short-term reference picture sets.
+    pub(crate) reference_sets: bool,
+    /// How many long-term pictures are told here, where there are such pictures.
+    pub(crate) long_term: Option<u32>,
+    pub(crate) temporal_vectors: bool,
+}
+
+impl Tools {
+    fn parse(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<Self> {
+        let log2_max_order_count = 4 + bits.ue().filter(|&more| more <= 12)?;
+        let layers = if bits.flag()? {
+            max_sub_layers_minus1 + 1
+        } else {
+            1
+        };
+        let mut reordered_max = 0;
+        for _ in 0..layers {
+            let _buffered = bits.ue()?;
+            reordered_max = bits.ue()?;
+            let _latency = bits.ue()?;
+        }
+        // Block sizes and depths.
+        bits.skip_ue(6)?;
+        if bits.flag()? && bits.flag()? {
+            skip_scaling_lists(bits)?;
+        }
+        let _asymmetric_partitions = bits.flag()?;
+        let adaptive_offset = bits.flag()?;
+        if bits.flag()? {
+            let _pcm_bit_depths = bits.byte()?;
+            bits.skip_ue(2)?;
+            let _pcm_loop_filter = bits.flag()?;
+        }
+        let reference_sets = skip_reference_sets(bits)? > 0;
+        let mut long_term = None;
+        if bits.flag()? {
+            let pictures = bits.ue().filter(|&pictures| pictures <= 32)?;
+            bits.skip(pictures * (log2_max_order_count + 1))?;
+            long_term = Some(pictures);
+        }
+        let temporal_vectors = bits.flag()?;
+        let _strong_intra_smoothing = bits.flag()?;
+        Some(Self {
+            log2_max_order_count,
+            reordered_max,
+            adaptive_offset,
+            reference_sets,
+            long_term,
+            temporal_vectors,
+        })
     }
-    let _asymmetric_partitions = bits.flag()?;
-    let _sample_adaptive_offset = bits.flag()?;
-    if bits.flag()? {
-        let _pcm_bit_depths = bits.byte()?;
-        bits.skip_ue(2)?;
-        let _pcm_loop_filter = bits.flag()?;
-    }
-    skip_reference_sets(bits)?;
-    if bits.flag()? {
-        let pictures = bits.ue().filter(|&pictures| pictures <= 32)?;
-        bits.skip(pictures * (log2_max_order_count_minus4 + 4 + 1))?;
-    }
-    let _temporal_motion_vectors = bits.flag()?;
-    let _strong_intra_smoothing = bits.flag()?;
-    Some(())
 }
 
 /// scaling_list_data (7.3.4).
@@ -223,7 +286,8 @@ fn skip_scaling_lists(bits: &mut Bits<'_>) -> Option<()> {
 }
 
 /// The short-term reference picture sets (7.3.7), each of which may be told as a change of the last.
-fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
+/// Gives how many there are.
+fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<u32> {
     const PICTURES_MAX: u32 = 16;
     let sets = bits.ue().filter(|&sets| sets <= 64)?;
     let mut pictures = 0;
@@ -250,7 +314,7 @@ fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
             }
         }
     }
-    Some(())
+    Some(sets)
 }
 
 #[cfg(test)]

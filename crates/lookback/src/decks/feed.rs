@@ -149,6 +149,7 @@ impl Feed {
                 writer.program = program.clone();
             }
             (Output::Unit(unit), Some(writer)) => writer.transport.write(unit, bytes),
+            (Output::Still, Some(writer)) => writer.transport.rest(bytes),
             _ => {}
         }
         Ok(())

@@ -229,7 +229,9 @@ impl Task {
             .and_then(|channel| channel.clip(NEWEST, clock::now()).ok());
         let newest = newest
             .and_then(|clip| preroll_of(&clip, clip.timeline().end, self.deck.feed_time()).ok());
-        newest.unwrap_or_default()
+        let mut outputs = newest.unwrap_or_default();
+        outputs.push(Output::Still);
+        outputs
     }
 
     fn reader_left(&mut self, now: Instant) {
