@@ -574,8 +574,8 @@ pub(crate) struct End {
 }
 
 /// The last picture of a part: the first behind which it is `enough`, and, as pictures come in another
-/// order than they are shown in, none is missing between. It is looked for from `key` up to the key
-/// behind the one at `last_key`.
+/// order than they are shown in, none is missing between. It is looked for from `key` up to what is shown
+/// before the key behind the one at `last_key`.
 pub(crate) fn end_of_part(
     block: impl Fn(u64) -> Option<Arc<Block>>,
     run: &Run,
@@ -630,7 +630,7 @@ struct Group {
     is_whole: bool,
 }
 
-/// The pictures from `key` up to the key behind the one at `last_key`.
+/// The pictures from `key` up to the group behind that of the key at `last_key`.
 fn pictures_from(
     block: impl Fn(u64) -> Option<Arc<Block>>,
     run: &Run,
@@ -638,13 +638,17 @@ fn pictures_from(
     last_key: u64,
 ) -> Group {
     let mut pictures = Vec::new();
+    let mut passed = false;
     let mut cursor = key.cursor;
     while let Some(block) = block(cursor.block) {
         for (at, entry) in block.entries().iter().enumerate().skip(cursor.entry) {
             if entry.track() != run.cut || entry.offset < key.offset || entry.is(Entry::DAMAGED) {
                 continue;
             }
-            let next_group = entry.is(Entry::KEY) && entry.offset > last_key;
+            let is_key = entry.is(Entry::KEY) && entry.offset > last_key;
+            // What comes with an open key may be shown before it.
+            let next_group = is_key && (passed || !entry.is(Entry::OPEN));
+            passed |= is_key;
             if next_group || !run.contains(entry.offset) {
                 return Group {
                     pictures,

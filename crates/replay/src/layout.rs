@@ -504,8 +504,11 @@ impl Builder {
                 let delta = self.deltas.get(&pid).copied().unwrap_or(0);
                 (pid, counter.wrapping_add(delta) & 0x0f)
             });
-            // A PID that this part does not have may be there again in a later one.
-            self.counters.get_or_insert_default().extend(last);
+            // A PID that this part does not have may be there again in a later one; the tables stand in
+            // front of the first.
+            let [pat, pmt] = part.key.table_counters;
+            let in_front = || BTreeMap::from([(Pid::PAT, pat), (tables.pmt_pid, pmt)]);
+            self.counters.get_or_insert_with(in_front).extend(last);
         }
         self.selections.push(Selected {
             bytes: cut.bytes,
@@ -721,12 +724,10 @@ fn counters_last(part: &Part, cut: &Cut<'_>, blocks: &mut Blocks<'_>) -> BTreeMa
     counters::last(blocks, cut.bytes.clone(), cut.faults, &pids(part))
 }
 
+/// The PIDs that come in a part again and again.
 fn pids(part: &Part) -> Vec<Pid> {
-    let tables = [Pid::PAT, part.run.tables.pmt_pid];
-    tables
-        .into_iter()
-        .chain(part.run.tracks.iter().map(|track| track.pid))
-        .collect()
+    let known = part.run.counters_first.iter().map(|(pid, _)| *pid);
+    known.filter(|&pid| pid != Pid::NULL).collect()
 }
 
 fn single_pat(tables: &Tables) -> Arc<[u8]> {

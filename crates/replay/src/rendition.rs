@@ -65,6 +65,9 @@ impl Rendition {
         {
             return Err(RenditionError::SeveralChannels);
         }
+        if pieces.iter().any(|(clip, _)| clip.is_revoked()) {
+            return Err(Gone.into());
+        }
         let cuts: Vec<Vec<Part>> = pieces.iter().map(|(clip, span)| clip.cut(span)).collect();
         let run = &cuts[0][0].run;
         let mut others = cuts.iter().flatten().skip(1);
