@@ -376,6 +376,7 @@ impl Store {
         replay.count(recorder);
         let replay = Arc::new(replay);
         self.all[at] = Arc::clone(&replay);
+        recorder.settle();
         replay
     }
 }

@@ -15,8 +15,9 @@ use crate::wall::Wall;
 /// How far channels look back beside all replays, where nobody says otherwise.
 const KEEP_LIVE: Duration = Duration::from_secs(30);
 
-/// Slabs that a channel needs to record at all.
-const SLABS_MIN: usize = 4;
+/// Slabs of a channel that are not wholly looked back on: the first, the one that is being filled, and
+/// those whose group of pictures has lost its key.
+const SLABS_PARTLY: usize = 3;
 
 /// There is no room for another replay.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ impl Room {
         let memory = recorder.memory();
         let needs = |channel: &Arc<Channel>| {
             let wanted = rate(channel) * keep_live.unwrap_or(KEEP_LIVE).as_secs_f64();
-            (wanted as usize).max(SLABS_MIN * SLAB_LEN)
+            wanted as usize + SLABS_PARTLY * SLAB_LEN
         };
         let live: usize = recorder.channels().iter().map(needs).sum();
         let live = match keep_live {
