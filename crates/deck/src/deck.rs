@@ -1,6 +1,7 @@
 //! The state machine.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ const FRAME: Ticks = Ticks(3000);
 /// By how much lengths and timestamps of sound disagree, since both are rounded.
 const SOUND_OVERLAP: Ticks = Ticks(90);
 
+/// How much later than pictures of the same time sound may come in a clip.
+const SOUND_LATE_MAX: Ticks = Ticks(90_000);
+
 /// Frames of silence in one unit.
 const SILENCE_FRAMES_MAX: u64 = 64;
 
@@ -38,6 +42,14 @@ pub struct Item {
     pub clip: Arc<Clip>,
     /// How fast.
     pub speed: Speed,
+    /// Where on its timeline it begins and ends, to the picture; `None` for all of it.
+    pub span: Option<Range<Ticks>>,
+}
+
+impl Item {
+    fn range(&self) -> Range<Ticks> {
+        self.span.clone().unwrap_or_else(|| self.clip.timeline())
+    }
 }
 
 /// What a deck is loaded with.
@@ -156,6 +168,10 @@ struct Head {
     units: Units,
     /// The moment to come to.
     wanted: Ticks,
+    /// What may be seen.
+    range: Range<Ticks>,
+    /// Where it ends before the clip does: when the last of its pictures is decoded.
+    last: Option<Ticks>,
     /// Only the picture at `wanted` is to be shown.
     cue: bool,
     /// Made when the first unit is known.
@@ -278,7 +294,9 @@ impl Deck {
             return Ok(());
         };
         let wanted = neighbour(&item.clip, head.picture(), pictures)?;
-        self.go(wanted, now);
+        if item.range().contains(&wanted) {
+            self.go(wanted, now);
+        }
         Ok(())
     }
 
@@ -358,8 +376,8 @@ impl Deck {
         }
     }
 
-    fn range(&self) -> Option<std::ops::Range<Ticks>> {
-        Some(self.items.get(self.at)?.clip.timeline())
+    fn range(&self) -> Option<Range<Ticks>> {
+        Some(self.items.get(self.at)?.range())
     }
 
     fn frame(&self) -> Ticks {
@@ -408,9 +426,9 @@ impl Deck {
             self.outbox.push_back(Output::Program(program.clone()));
             self.program = Some(program);
         }
-        let range = item.clip.timeline();
+        let range = item.range();
         let start = if item.speed.is_reverse() {
-            range.end
+            range.end - Ticks(1)
         } else {
             range.start
         };
@@ -424,12 +442,18 @@ impl Deck {
         };
         let mut units = item.clip.units();
         units.seek(wanted);
+        let range = item.range();
+        let is_cut = range.end < item.clip.timeline().end;
+        // A clip that was let go says so when it is read.
+        let last = is_cut.then(|| last_before(&item.clip, range.end).unwrap_or(range.end));
         self.outbox
             .retain(|output| !matches!(output, Output::Still));
         self.hold_clock(now);
         self.head = Some(Head {
             units,
             wanted,
+            range,
+            last,
             cue: self.mode == Mode::Paused,
             stretch: None,
             pending: None,
@@ -656,6 +680,20 @@ impl Head {
     fn next_unit(&mut self, gait: Gait) -> Result<Option<Pending>, Gone> {
         while let Some(unit) = self.units.next()? {
             let sound = unit.stream > 0;
+            if let Some(last) = self.last {
+                // Sound may come later than the pictures it belongs to.
+                if !sound && unit.dts >= self.range.end + SOUND_LATE_MAX {
+                    return Ok(None);
+                }
+                let is_beyond = if sound {
+                    unit.pts >= self.range.end
+                } else {
+                    unit.dts > last
+                };
+                if is_beyond {
+                    continue;
+                }
+            }
             if !sound || gait == Gait::Real && unit.pts >= self.wanted {
                 return Ok(Some(Pending {
                     pts: unit.pts,
@@ -671,7 +709,12 @@ impl Head {
         if let (true, Some((last, _))) = (speed.is_reverse(), self.keys) {
             self.units.seek(last - Ticks(1));
         }
-        let Some(mut unit) = self.units.next_key()? else {
+        let before_start = |unit: &Unit| unit.pts < self.range.start && !speed.is_reverse();
+        let mut found = self.units.next_key()?;
+        while found.as_ref().is_some_and(before_start) {
+            found = self.units.next_key()?;
+        }
+        let Some(mut unit) = found.filter(|unit| self.range.contains(&unit.pts)) else {
             return Ok(None);
         };
         let pts = unit.pts;
@@ -733,6 +776,25 @@ pub fn preroll_of(clip: &Arc<Clip>, shown: Ticks, end: Ticks) -> Result<Vec<Outp
     Ok(std::iter::once(Output::Program(clip.program()))
         .chain(stamped)
         .collect())
+}
+
+/// When the last of the pictures is decoded that are shown before `end`.
+fn last_before(clip: &Arc<Clip>, end: Ticks) -> Result<Ticks, Gone> {
+    let mut units = clip.units();
+    units.seek(end - Ticks(1));
+    let mut last = Ticks(i64::MIN);
+    while let Some(unit) = units.next()? {
+        if unit.stream > 0 {
+            continue;
+        }
+        if unit.dts >= end {
+            break;
+        }
+        if unit.pts < end {
+            last = last.max(unit.dts);
+        }
+    }
+    Ok(last)
 }
 
 /// The picture that is shown so many after (or before) the one at `from`; at the ends, the last there is.

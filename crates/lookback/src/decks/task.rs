@@ -321,6 +321,7 @@ enum Event {
 fn once(clip: Arc<Clip>) -> Load {
     Load {
         items: vec![Item {
+            span: None,
             clip,
             speed: Speed::NORMAL,
         }],

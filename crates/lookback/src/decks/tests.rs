@@ -56,6 +56,7 @@ impl Stage {
     fn load(&self, then: Then) -> Command {
         Command::Load(Load {
             items: vec![Item {
+                span: None,
                 clip: self.clip(),
                 speed: Speed::NORMAL,
             }],

@@ -87,7 +87,7 @@ async fn mistakes_with_decks_have_their_codes() {
         ),
         ("main/seek", json!({"to": "live"}), 422, "not_available"),
         ("main/play", json!({"fast": true}), 400, "bad_request"),
-        ("main/load", json!({"replay": "x"}), 422, "not_available"),
+        ("main/load", json!({"replay": "x"}), 404, "unknown_replay"),
         ("main/load", json!({"then": "live"}), 422, "not_available"),
         ("main/load", json!({"then": "explode"}), 400, "bad_request"),
         ("main/load", json!({"clip": "x"}), 404, "unknown_clip"),
