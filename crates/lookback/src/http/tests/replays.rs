@@ -444,7 +444,7 @@ async fn listeners_are_told_what_becomes_of_replays() {
     let first = save(&server, json!({})).await;
     let mut known = KnownReplays::new(&server.shelf);
     let mut changes = server.shelf.changes();
-    assert_eq!(known.news(&server.shelf), [json!({}); 0]);
+    assert!(known.news(&server.shelf).is_empty());
     let second = save(&server, json!({"name": "Goal"})).await;
     assert!(changes.has_changed().is_ok_and(|changed| changed));
     changes.mark_unchanged();
