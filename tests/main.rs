@@ -18,6 +18,7 @@ mod memory;
 mod obs;
 mod play;
 mod players;
+mod replays;
 mod sources;
 mod stop;
 mod windows;

@@ -31,9 +31,24 @@ pub(crate) fn head(path: &str) -> Request {
     }
 }
 
+pub(crate) fn delete(path: &str) -> Request {
+    Request {
+        method: "DELETE",
+        ..get(path)
+    }
+}
+
 pub(crate) fn post(path: &str, json: &Value) -> Request {
+    with_json("POST", path, json)
+}
+
+pub(crate) fn patch(path: &str, json: &Value) -> Request {
+    with_json("PATCH", path, json)
+}
+
+fn with_json(method: &'static str, path: &str, json: &Value) -> Request {
     let request = Request {
-        method: "POST",
+        method,
         body: json.to_string().into_bytes(),
         ..get(path)
     };

@@ -287,7 +287,10 @@ impl Deck {
             return Ok(());
         };
         let wanted = head.reader.neighbour(head.picture(), pictures)?;
-        self.go(wanted, now);
+        let wanted = wanted.max(head.reader.timeline().start);
+        if wanted != head.picture() {
+            self.go(wanted, now);
+        }
         Ok(())
     }
 
@@ -442,7 +445,7 @@ impl Deck {
         };
         let live = match &item.source {
             Source::Live(live) => live.clone(),
-            Source::Clip(clip) => Live {
+            Source::Clip(clip) | Source::Part(clip, _) => Live {
                 channel: clip.source().clone(),
                 delay: Ticks(0),
             },
@@ -463,7 +466,7 @@ impl Deck {
         let (range, edge) = (reader.timeline(), reader.edge());
         let start = match edge {
             Some(edge) => edge.max(range.start),
-            None if self.speed.is_reverse() => range.end,
+            None if self.speed.is_reverse() => range.end - Ticks(1),
             None => range.start,
         };
         let follows = reader.is_live() && self.speed == Speed::NORMAL && self.mode != Mode::Paused;

@@ -12,6 +12,8 @@ use lookback_replay::{Channel, Clip, Followed, Follower, Gone, Program, Unit, Un
 pub enum Source {
     /// What was recorded.
     Clip(Arc<Clip>),
+    /// A part of its timeline, to the picture.
+    Part(Arc<Clip>, Range<Ticks>),
     /// What is being recorded.
     Live(Live),
 }
@@ -31,20 +33,22 @@ const UNEVENNESS: Ticks = Ticks(18_000);
 /// Pictures that a codec may hold back to show them in another order.
 const REORDER_MAX: usize = 16;
 
-impl Source {
-    /// The channel that it is of.
-    pub fn channel(&self) -> &Arc<Channel> {
-        match self {
-            Self::Clip(clip) => clip.source(),
-            Self::Live(live) => &live.channel,
-        }
-    }
-}
+/// How much later than pictures of the same time sound may come in a clip.
+const SOUND_LATE_MAX: Ticks = Ticks(90_000);
 
 /// Reads a source, unit by unit, on its timeline.
 pub(crate) enum Reader {
-    Clip { clip: Arc<Clip>, units: Units },
+    Clip(Part),
     Live { follower: Follower, delay: Ticks },
+}
+
+/// What may be seen of a clip.
+pub(crate) struct Part {
+    clip: Arc<Clip>,
+    units: Units,
+    range: Range<Ticks>,
+    /// Where it ends before the clip does: when the last of its pictures is decoded.
+    last: Option<Ticks>,
 }
 
 /// What was read.
@@ -61,6 +65,7 @@ impl Reader {
     pub(crate) fn new(source: &Source) -> Self {
         match source {
             Source::Clip(clip) => Self::of(clip),
+            Source::Part(clip, range) => Self::Clip(Part::new(clip, range.clone())),
             Source::Live(live) => Self::Live {
                 follower: live.channel.follow(),
                 delay: live.delay,
@@ -69,16 +74,13 @@ impl Reader {
     }
 
     pub(crate) fn of(clip: &Arc<Clip>) -> Self {
-        Self::Clip {
-            units: clip.units(),
-            clip: Arc::clone(clip),
-        }
+        Self::Clip(Part::new(clip, clip.timeline()))
     }
 
     /// Another one, on the same timeline.
     fn twin(&self) -> Self {
         match self {
-            Self::Clip { clip, .. } => Self::of(clip),
+            Self::Clip(part) => Self::Clip(Part::new(&part.clip, part.range.clone())),
             Self::Live { follower, delay } => Self::Live {
                 follower: follower.twin(),
                 delay: *delay,
@@ -93,7 +95,7 @@ impl Reader {
     /// The streams, once they are known.
     pub(crate) fn program(&self) -> Option<Program> {
         match self {
-            Self::Clip { clip, .. } => Some(clip.program()),
+            Self::Clip(part) => Some(part.clip.program()),
             Self::Live { follower, .. } => follower.program(),
         }
     }
@@ -101,7 +103,7 @@ impl Reader {
     /// From where to where there is something.
     pub(crate) fn timeline(&self) -> Range<Ticks> {
         match self {
-            Self::Clip { clip, .. } => clip.timeline(),
+            Self::Clip(part) => part.range.clone(),
             Self::Live { follower, .. } => follower.window().unwrap_or(Ticks(0)..Ticks(0)),
         }
     }
@@ -109,7 +111,7 @@ impl Reader {
     /// What is to be shown now of a live channel, even if it was not recorded.
     pub(crate) fn edge(&self) -> Option<Ticks> {
         match self {
-            Self::Clip { .. } => None,
+            Self::Clip(_) => None,
             Self::Live { follower, delay } => Some(follower.window()?.end - *delay - UNEVENNESS),
         }
     }
@@ -117,21 +119,21 @@ impl Reader {
     /// Goes to the last keyframe at or before `to`, or to the first there is.
     pub(crate) fn seek(&mut self, to: Ticks) {
         match self {
-            Self::Clip { units, .. } => units.seek(to),
+            Self::Clip(part) => part.units.seek(to),
             Self::Live { follower, .. } => follower.seek(to),
         }
     }
 
     pub(crate) fn next(&mut self, waker: &Waker) -> Result<Read, Gone> {
         match self {
-            Self::Clip { units, .. } => units.next().map(read),
+            Self::Clip(part) => part.next().map(read),
             Self::Live { follower, .. } => Ok(follow(|cx| follower.poll_next(cx), waker)),
         }
     }
 
     pub(crate) fn next_key(&mut self, waker: &Waker) -> Result<Read, Gone> {
         match self {
-            Self::Clip { units, .. } => units.next_key().map(read),
+            Self::Clip(part) => part.next_key().map(read),
             Self::Live { follower, .. } => Ok(follow(|cx| follower.poll_next_key(cx), waker)),
         }
     }
@@ -204,6 +206,64 @@ impl Reader {
             }
         }
     }
+}
+
+impl Part {
+    fn new(clip: &Arc<Clip>, range: Range<Ticks>) -> Self {
+        let is_cut = range.end < clip.timeline().end;
+        // A clip that was let go says so when it is read.
+        let last = is_cut.then(|| last_before(clip, range.end).unwrap_or(range.end));
+        Self {
+            clip: Arc::clone(clip),
+            units: clip.units(),
+            range,
+            last,
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Unit>, Gone> {
+        while let Some(unit) = self.units.next()? {
+            let Some(last) = self.last else {
+                return Ok(Some(unit));
+            };
+            let is_picture = unit.stream == 0;
+            if is_picture && unit.dts >= self.range.end + SOUND_LATE_MAX {
+                return Ok(None);
+            }
+            if is_picture && unit.dts <= last || !is_picture && unit.pts < self.range.end {
+                return Ok(Some(unit));
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_key(&mut self) -> Result<Option<Unit>, Gone> {
+        while let Some(unit) = self.units.next_key()? {
+            if unit.pts >= self.range.start {
+                return Ok((unit.pts < self.range.end).then_some(unit));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// When the last of the pictures is decoded that are shown before `end`.
+fn last_before(clip: &Arc<Clip>, end: Ticks) -> Result<Ticks, Gone> {
+    let mut units = clip.units();
+    units.seek(end - Ticks(1));
+    let mut last = Ticks(i64::MIN);
+    while let Some(unit) = units.next()? {
+        if unit.stream > 0 {
+            continue;
+        }
+        if unit.dts >= end {
+            break;
+        }
+        if unit.pts < end {
+            last = last.max(unit.dts);
+        }
+    }
+    Ok(last)
 }
 
 fn read(unit: Option<Unit>) -> Read {

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Status(StatusOptions),
     #[command(flatten)]
     Deck(DeckCommand),
+    #[command(flatten)]
+    Keep(KeepCommand),
 }
 
 /// Which server to ask.
@@ -97,6 +99,95 @@ pub(crate) enum DeckCommand {
     Stop(DeckOptions),
 }
 
+/// What is to be kept of what a running server has recorded, or not.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeepCommand {
+    /// Keep a moment as a replay: at once, of any length, without a copy.
+    Save(SaveOptions),
+    /// List the replays, the newest first.
+    List(ListOptions),
+    /// Delete replays.
+    Delete {
+        /// Their ids, as list shows them.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+    /// Forget what the channels can look back on; replays stay.
+    Clear {
+        /// Of this channel only; repeat it for more [default: of all].
+        #[arg(long, value_name = "NAME")]
+        channel: Vec<Name>,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+}
+
+/// Which moment to keep; without a word, all that there is.
+#[derive(Args, Debug)]
+pub(crate) struct SaveOptions {
+    /// The last so much of the recording, such as 30s.
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
+    pub(crate) last: Option<String>,
+    /// From then on: a time, or so long ago, such as -1min.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Until then: a time, or so long ago, such as -30s.
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "plus"
+    )]
+    pub(crate) to: Option<String>,
+    /// And so much of what comes next: it is there at once, and grows.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) plus: Option<String>,
+    /// What it is called [default: a number].
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: Option<String>,
+    /// Of this channel only; repeat it for more [default: of all].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Vec<Name>,
+    /// A word to find it by; repeat it for more.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) tag: Vec<String>,
+    /// Lock it, so that it is neither deleted nor dropped to make room.
+    #[arg(long)]
+    pub(crate) lock: bool,
+    /// Then forget what the channels can look back on.
+    #[arg(long)]
+    pub(crate) clear: bool,
+    /// Print the answer as it came, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+}
+
+/// Which replays to list.
+#[derive(Args, Debug)]
+pub(crate) struct ListOptions {
+    /// Those with this in their names.
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Option<String>,
+    /// Those with this tag.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) tag: Option<String>,
+    /// Those that end after this: a time, or so long ago, such as -10min.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Those that begin before this: a time, or so long ago, such as -5min.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    /// Print the answer as it came, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+}
+
 /// Which deck is meant.
 #[derive(Args, Debug)]
 pub(crate) struct DeckOptions {
@@ -128,16 +219,18 @@ pub(crate) struct PlayOptions {
     /// What is being recorded, as it comes.
     #[arg(long, conflicts_with_all = ["last", "from", "to", "clip"])]
     pub(crate) live: bool,
+    /// A replay, by its id; with --channel, that angle of it.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["last", "from", "to", "clip"])]
+    pub(crate) replay: Option<String>,
     #[command(flatten)]
     pub(crate) deck: DeckOptions,
 }
 
 impl PlayOptions {
     pub(crate) fn names_something(&self) -> bool {
-        [&self.last, &self.from, &self.to, &self.channel, &self.clip]
-            .into_iter()
-            .any(Option::is_some)
-            || self.live
+        let selection = [&self.last, &self.from, &self.to, &self.channel];
+        let mut words = selection.into_iter().chain([&self.clip, &self.replay]);
+        words.any(Option::is_some) || self.live
     }
 }
 
@@ -220,7 +313,7 @@ impl Cli {
         match &self.command {
             None => self.serve.config.as_deref(),
             Some(Command::Serve(options) | Command::Demo(options)) => options.config.as_deref(),
-            Some(Command::Status(_) | Command::Deck(_)) => None,
+            Some(Command::Status(_) | Command::Deck(_) | Command::Keep(_)) => None,
         }
     }
 }

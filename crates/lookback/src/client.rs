@@ -31,6 +31,14 @@ impl Failure {
         }
     }
 
+    /// The same, said of one of several things.
+    pub(crate) fn about(self, what: &str) -> Self {
+        Self {
+            line: format!("{what}: {}", self.line),
+            ..self
+        }
+    }
+
     pub(crate) fn unreadable(error: serde_json::Error) -> Self {
         Self {
             line: format!("the answer cannot be read ({error}): is the server of another version?"),
@@ -64,6 +72,11 @@ pub(crate) fn post(server: &ServerOptions, path: &str, body: &Value) -> Result<S
     ask(server, "POST", path, &body.to_string())
 }
 
+/// Has something taken away.
+pub(crate) fn delete(server: &ServerOptions, path: &str) -> Result<String, Failure> {
+    ask(server, "DELETE", path, "")
+}
+
 /// How long a server on the same network may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -93,7 +106,7 @@ fn ask(options: &ServerOptions, method: &str, path: &str, body: &str) -> Result<
     })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
     match head.split(' ').nth(1) {
-        Some("200") => Ok(body.to_owned()),
+        Some("200" | "201" | "204") => Ok(body.to_owned()),
         Some("401") => Err(Failure::mistake(format!(
             "{server} asks for its token: --token-file FILE"
         ))),

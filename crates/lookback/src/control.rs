@@ -54,6 +54,7 @@ fn load(play: &PlayOptions) -> Value {
     let mut body = json!({"play": true});
     for (key, value) in [
         ("clip", &play.clip),
+        ("replay", &play.replay),
         ("channel", &play.channel),
         ("last", &play.last),
         ("from", &play.from),
@@ -108,6 +109,11 @@ mod tests {
                 "load",
                 json!({"play": true, "clip": "abc"}),
             ),
+            (
+                "play --replay 1a2b --channel cam2",
+                "load",
+                json!({"play": true, "replay": "1a2b", "channel": "cam2"}),
+            ),
             ("pause", "pause", json!({})),
             ("seek 3.5", "seek", json!({"to_s": 3.5})),
             ("seek +5", "seek", json!({"by_s": 5.0})),
@@ -143,6 +149,7 @@ mod tests {
             "step x",
             "pause --deck a/b",
             "play --clip abc --last 3s",
+            "play --clip abc --replay abc",
             "play --last 3s --from -5s",
             "play --last 3s --live",
         ] {

@@ -12,13 +12,16 @@ mod decks;
 #[cfg(unix)]
 mod fifo;
 mod http;
+mod keep;
 mod log;
+mod replays;
 mod serve;
 mod settings;
 mod signals;
 mod sink;
 mod source;
 mod status;
+mod table;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -64,6 +67,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         }
         Command::Status(options) => Ok(status::run(&options)),
         Command::Deck(command) => Ok(control::run(&command)),
+        Command::Keep(command) => Ok(keep::run(&command)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lookback_replay::{Limits, Recorder};
+use lookback_replay::{Limits, Policy, Recorder, Replays};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -17,6 +17,7 @@ use tracing::{error, info};
 use crate::clock;
 use crate::decks::{Decks, play_into};
 use crate::http::{self, App, Connections, Guard};
+use crate::replays::{self, Shelf};
 use crate::settings::{Name, Settings};
 use crate::signals;
 use crate::sink::Sink;
@@ -36,6 +37,11 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         memory,
         keep: settings.keep,
     });
+    let policy = Policy {
+        when_full: settings.when_full,
+        keep_live: settings.keep_live,
+    };
+    let shelf = Shelf::new(Replays::new(Arc::clone(&recorder), policy));
     let sources = bind(&settings.inputs, &recorder)?;
     let sinks = settings.play_to.iter().map(|play_to| {
         let sink = Sink::bind(&play_to.address)?;
@@ -59,6 +65,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         }
     }
     tasks.spawn(expire_clips(Arc::clone(&recorder)));
+    tasks.spawn(replays::grow(Arc::clone(&shelf)));
     tasks.spawn(watch::run(Arc::clone(&recorder)));
     let connections = Arc::new(Connections::default());
     let guard = Guard::new(
@@ -67,7 +74,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         settings.token.clone(),
     );
     let play_to = sinks_of(&settings, &Name::main()).join(" and ");
-    let app = App::new(recorder, decks, play_to, Arc::clone(&connections));
+    let app = App::new(recorder, shelf, decks, play_to, Arc::clone(&connections));
     let router = http::router(Arc::new(app), guard);
     tasks.spawn(http::serve(listener, router, connections));
     stop.await;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::cli::StatusOptions;
 use crate::client::{self, Failure};
 use crate::http::{ChannelStatus, Deck, Status};
+use crate::table::{self, mebibytes};
 
 /// Asks and shows.
 pub(crate) fn run(options: &StatusOptions) -> ExitCode {
@@ -26,14 +27,6 @@ fn table(status: &Status) -> String {
     let memory = &status.memory;
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     rows.extend(status.channels.iter().map(row));
-    let widths: Vec<usize> = (0..HEADINGS.len())
-        .map(|column| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
     let mut text = format!(
         "lookback {}: {} of {} used, {} of it held by clips\n\n",
         status.version,
@@ -41,12 +34,8 @@ fn table(status: &Status) -> String {
         mebibytes(memory.limit_bytes as u64),
         mebibytes(memory.held_bytes as u64),
     );
-    for (index, row) in rows.iter().enumerate() {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    for (index, row) in table::aligned(&rows).iter().enumerate() {
+        let _ = writeln!(text, "{row}");
         let channel = index
             .checked_sub(1)
             .and_then(|index| status.channels.get(index));
@@ -120,10 +109,6 @@ fn row(channel: &ChannelStatus) -> [String; 7] {
         },
         channel.source.clone().unwrap_or_else(none),
     ]
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 fn length(seconds: f64) -> String {

@@ -1,5 +1,5 @@
-//! What recording costs beside a copy of the same bytes, what a clip costs at each length, and how
-//! fast clips are read.
+//! What recording costs beside a copy of the same bytes, what a clip and a replay cost at each length,
+//! and how fast clips are read.
 //!
 //! The stream is real (a test card's), at about 20 Mbit/s of video with sound, and lies in memory.
 
@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use lookback_mpegts::{MuxStream, Muxer, MuxerConfig, Pcr, Pid, Ticks, Unit};
-use lookback_replay::{Channel, Clip, Limits, Recorder, Selection, Wall, Writer};
+use lookback_replay::{
+    Channel, Clip, Limits, Policy, Recorder, Replays, Save, Selection, Wall, Writer,
+};
 use lookback_testcard::{Config, TestCard};
 
 const SECOND: Ticks = Ticks(90_000);
@@ -198,6 +200,43 @@ fn clip(c: &mut Criterion) {
     group.finish();
 }
 
+/// To keep a moment, as a key that is pressed does it: with the look for room, and among many others.
+fn save(c: &mut Criterion) {
+    let recorder = Recorder::new(Limits {
+        memory: 2500 << 20,
+        keep: None,
+    });
+    let (_channel, _writer, source) = recorded(&recorder, 2 << 30);
+    let mut group = c.benchmark_group("save");
+    let now = source.now();
+    let save = |length| Save {
+        selection: Selection::Last(Duration::from_secs(length)),
+        ..Save::default()
+    };
+    for (name, others, length) in [
+        ("5 seconds", 0, 5),
+        ("1 hour", 0, 3600),
+        ("5 seconds among 100", 100, 5),
+    ] {
+        let replays = Replays::new(Arc::clone(&recorder), Policy::default());
+        for other in 0..others {
+            replays.save(save(5 + other), now).expect("there is room");
+        }
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || {
+                    for replay in replays.all().drain(others as usize..) {
+                        replays.delete(replay.id()).expect("just made");
+                    }
+                },
+                |()| replays.save(save(length), now).expect("there is room"),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
 fn read(c: &mut Criterion) {
     let recorder = Recorder::new(Limits {
         memory: 256 << 20,
@@ -243,6 +282,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3));
-    targets = scan, clip, read
+    targets = scan, clip, save, read
 }
 criterion_main!(benches);

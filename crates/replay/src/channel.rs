@@ -15,7 +15,7 @@ use lookback_mpegts::PACKET_LEN;
 
 use crate::follow::Waiting;
 use crate::index::{Entry, Key};
-use crate::log::{Block, Log, PinKey, block_of};
+use crate::log::{Block, Log, PinKey};
 use crate::problem::{Problem, Problems};
 use crate::recorder::Recorder;
 use crate::run::{Run, SILENCE};
@@ -224,10 +224,20 @@ impl Channel {
         self.lock().log.block(number).cloned()
     }
 
-    pub(crate) fn pin(&self, state: &mut State, bytes: Range<u64>) -> PinKey {
-        state
-            .log
-            .pin(block_of(bytes.start)..block_of(bytes.end.saturating_sub(1)) + 1)
+    /// Pins these blocks, which `pins` cover, in their place.
+    pub(crate) fn pin_instead(&self, pins: Vec<PinKey>, blocks: &[Range<u64>]) -> Vec<PinKey> {
+        let mut state = self.lock();
+        let instead = blocks
+            .iter()
+            .map(|blocks| state.log.pin(blocks.clone()))
+            .collect();
+        let released: Vec<_> = pins
+            .into_iter()
+            .flat_map(|pin| state.log.unpin(pin))
+            .collect();
+        drop(state);
+        drop(released);
+        instead
     }
 
     pub(crate) fn unpin(&self, pin: PinKey) {

@@ -6,8 +6,8 @@
 //! are the clip's transport stream.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,9 +15,9 @@ use lookback_mpegts::{PTS_WRAP, Ticks};
 
 use crate::budget::Counted;
 use crate::channel::{Channel, State};
-use crate::index::{Cursor, Entry, Key};
+use crate::index::{Cursor, Entry, Fault, Key};
 use crate::layout::{Blocks, Layout, TAIL_BLOCKS};
-use crate::log::{PinKey, block_of};
+use crate::log::{Block, PinKey, block_of};
 use crate::problem::Problem;
 use crate::run::{Program, Run};
 use crate::units::Units;
@@ -38,9 +38,10 @@ const SOUND_BEHIND_MAX: Ticks = Ticks(10 * 90_000);
 const REORDER_MAX: usize = 16;
 
 /// A span of wall-clock time. A clip starts on the keyframe at or before its beginning.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Selection {
     /// The whole window.
+    #[default]
     All,
     /// So far back from now; where nothing is being recorded at the moment, from the end of the
     /// window.
@@ -85,14 +86,57 @@ pub struct Gone;
 pub struct Clip {
     id: String,
     channel: Arc<Channel>,
-    pin: Mutex<Option<PinKey>>,
-    first_block: u64,
+    pins: Mutex<Vec<PinKey>>,
+    /// What is pinned, in numbers of blocks, in the order of the parts.
+    blocks: Vec<Range<u64>>,
     revoked: AtomicBool,
     used: AtomicU64,
-    parts: Vec<Part>,
+    /// Replays that it belongs to: as long as there are any, it is not let go.
+    keepers: AtomicUsize,
+    plan: Plan,
     layout: Layout,
-    runs_left_out: usize,
     _counted: Option<Counted>,
+}
+
+/// What a clip is made from. It is all that is needed to make others of the same material, when the log
+/// has forgotten its keys and faults.
+pub(crate) struct Plan {
+    pub(crate) parts: Vec<Part>,
+    /// Those among the bytes of the parts.
+    pub(crate) faults: Vec<Fault>,
+    /// The end of what may be looked at.
+    pub(crate) limit: u64,
+    pub(crate) runs_left_out: usize,
+}
+
+impl Plan {
+    fn bytes(&self) -> usize {
+        let runs = self.parts.iter().map(|part| part.run.bytes());
+        runs.sum::<usize>()
+            + self.parts.len() * size_of::<Part>()
+            + self.faults.len() * size_of::<Fault>()
+    }
+
+    /// The blocks that may be looked at while the layout is made: one range for each stretch of runs
+    /// that lie one behind the other.
+    fn stretches(&self) -> Vec<Range<u64>> {
+        let mut stretches = Vec::new();
+        let mut first = None;
+        for part in &self.parts {
+            let start = *first.get_or_insert(part.key.offset);
+            if !part.continues {
+                let end = end_of_looking(part.end).min(self.limit).max(start + 1);
+                stretches.push(block_of(start)..block_of(end - 1) + 1);
+                first = None;
+            }
+        }
+        stretches
+    }
+}
+
+/// How far behind its last picture a stretch is looked at.
+pub(crate) fn end_of_looking(end: u64) -> u64 {
+    (block_of(end) + TAIL_BLOCKS + 1) * crate::slab::SLAB_LEN as u64
 }
 
 /// The stretch of one run in a clip.
@@ -107,8 +151,10 @@ pub(crate) struct Part {
     pub(crate) last_dts: Ticks,
     /// Log offset behind the last unit of the track that is cut on.
     pub(crate) end: u64,
-    /// Whether the clip goes on with another run.
+    /// Whether the clip goes on with the run behind this one.
     pub(crate) continues: bool,
+    /// Whether it follows the run before this one.
+    pub(crate) follows: bool,
     /// What is added to all its timestamps.
     pub(crate) shift: Ticks,
 }
@@ -125,47 +171,68 @@ impl Channel {
     /// # Errors
     /// If there is nothing to play, or nothing in the selection.
     pub fn clip(self: &Arc<Self>, selection: Selection, now: Wall) -> Result<Arc<Clip>, ClipError> {
+        let state = self.lock();
+        let plan = plan(&state, selection, now)?;
+        Ok(self.make(state, plan))
+    }
+
+    /// Makes a clip that may be made anew with what comes after it, for as long as what comes with it
+    /// lives.
+    pub(crate) fn open_clip(
+        self: &Arc<Self>,
+        selection: Selection,
+        now: Wall,
+    ) -> Result<(Arc<Clip>, OpenPin), ClipError> {
         let mut state = self.lock();
-        let Resolved {
-            mut parts,
-            runs_left_out,
-        } = resolve(&state, selection, now)?;
-        let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-            return Err(ClipError::EmptySpan);
+        let plan = plan(&state, selection, now)?;
+        let first = plan
+            .parts
+            .first()
+            .map_or(0, |part| block_of(part.key.offset));
+        let pin = OpenPin {
+            channel: Arc::clone(self),
+            pin: state.log.pin(first..u64::MAX),
         };
-        let limit = state
-            .log
-            .end
-            .min((block_of(last.end) + TAIL_BLOCKS + 1) * crate::slab::SLAB_LEN as u64);
-        let bytes = first.key.offset..limit;
-        let faults = state.log.faults_in(&bytes);
-        let first_block = block_of(bytes.start);
-        let pin = self.pin(&mut state, bytes);
+        Ok((self.make(state, plan), pin))
+    }
+
+    /// Pins what a plan needs while nothing of it can go, and then makes the clip.
+    pub(crate) fn make(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        mut plan: Plan,
+    ) -> Arc<Clip> {
+        let pins: Vec<PinKey> = plan
+            .stretches()
+            .into_iter()
+            .map(|blocks| state.log.pin(blocks))
+            .collect();
         drop(state);
 
-        place_on_timeline(&mut parts);
-        let layout = Layout::new(&parts, &faults, limit, Blocks::new(self));
+        place_on_timeline(&mut plan.parts);
+        let layout = Layout::new(&plan.parts, &plan.faults, plan.limit, Blocks::new(self));
+        let blocks = layout.blocks(&plan.parts);
+        let pins = self.pin_instead(pins, &blocks);
         let recorder = self.recorder();
-        let parts_bytes = parts.iter().map(|part| part.run.bytes()).sum::<usize>();
         let clip = Arc::new(Clip {
             id: new_id(),
             channel: Arc::clone(self),
-            pin: Mutex::new(Some(pin)),
-            first_block,
+            pins: Mutex::new(pins),
+            blocks,
             revoked: AtomicBool::new(false),
             used: AtomicU64::new(recorder.as_ref().map_or(0, |recorder| recorder.next_use())),
+            keepers: AtomicUsize::new(0),
             _counted: recorder
                 .as_ref()
-                .map(|recorder| recorder.count(size_of::<Clip>() + layout.bytes() + parts_bytes)),
-            parts,
+                .map(|recorder| recorder.count(size_of::<Clip>() + layout.bytes() + plan.bytes())),
+            plan,
             layout,
-            runs_left_out,
         });
         if let Some(recorder) = recorder {
             recorder.register(&clip);
             recorder.settle();
         }
-        Ok(clip)
+        clip
     }
 }
 
@@ -209,40 +276,40 @@ impl Clip {
 
     /// When its first picture was recorded.
     pub fn start(&self) -> Wall {
-        let part = &self.parts[0];
+        let part = &self.parts()[0];
         part.run.wall(part.key.pts)
     }
 
     /// When its last picture ended.
     pub fn end(&self) -> Wall {
-        let part = &self.parts[self.parts.len() - 1];
+        let part = &self.parts()[self.parts().len() - 1];
         part.run.wall(part.end_pts)
     }
 
     /// Its playing time.
     pub fn duration(&self) -> Duration {
-        self.parts.iter().map(Part::duration).sum()
+        self.parts().iter().map(Part::duration).sum()
     }
 
     /// Runs that it joins.
     pub fn runs(&self) -> usize {
-        self.parts.len()
+        self.parts().len()
     }
 
     /// Runs in the selection whose format differs from that of the newest.
     pub fn runs_left_out(&self) -> usize {
-        self.runs_left_out
+        self.plan.runs_left_out
     }
 
     /// Where its units begin and end on their timeline.
     pub fn timeline(&self) -> Range<Ticks> {
-        let (first, last) = (&self.parts[0], &self.parts[self.parts.len() - 1]);
+        let (first, last) = (&self.parts()[0], &self.parts()[self.parts().len() - 1]);
         first.key.pts + first.shift..last.end_pts + last.shift
     }
 
     /// Its streams.
     pub fn program(&self) -> Program {
-        self.parts[self.parts.len() - 1].run.program()
+        self.parts()[self.parts().len() - 1].run.program()
     }
 
     /// Its access units in the order of the stream.
@@ -251,7 +318,16 @@ impl Clip {
     }
 
     pub(crate) fn parts(&self) -> &[Part] {
-        &self.parts
+        &self.plan.parts
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The blocks that it holds: ranges of their numbers.
+    pub(crate) fn blocks(&self) -> &[Range<u64>] {
+        &self.blocks
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -272,9 +348,11 @@ impl Clip {
         }
     }
 
-    /// Whether memory would come free if it went.
+    /// Whether it may be let go, and memory would come free.
     pub(crate) fn holds_alone(&self) -> bool {
-        !self.is_revoked() && self.first_block < self.channel.lock().log.first_block()
+        let in_window = self.channel.lock().log.first_block();
+        let reaches_back = self.blocks.iter().any(|blocks| blocks.start < in_window);
+        reaches_back && !self.is_revoked() && self.keepers.load(Ordering::Acquire) == 0
     }
 
     /// Lets go of all that it holds. Readers are told with their next read.
@@ -284,15 +362,20 @@ impl Clip {
         self.channel.count_problem("clip_dropped");
     }
 
+    /// Whether it still holds its bytes. While the caller has the channel's lock that stays so.
+    pub(crate) fn is_pinned(&self) -> bool {
+        !self.lock_pins().is_empty()
+    }
+
     fn release(&self) {
-        let pin = self
-            .pin
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(pin) = pin {
+        let pins = std::mem::take(&mut *self.lock_pins());
+        for pin in pins {
             self.channel.unpin(pin);
         }
+    }
+
+    fn lock_pins(&self) -> MutexGuard<'_, Vec<PinKey>> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -302,20 +385,85 @@ impl Drop for Clip {
     }
 }
 
+/// A clip that belongs to a replay: it is not let go when memory runs short.
+pub(crate) struct Kept(Arc<Clip>);
+
+impl Kept {
+    pub(crate) fn new(clip: Arc<Clip>) -> Self {
+        clip.keepers.fetch_add(1, Ordering::AcqRel);
+        Self(clip)
+    }
+}
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.keepers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl std::ops::Deref for Kept {
+    type Target = Arc<Clip>;
+
+    fn deref(&self) -> &Arc<Clip> {
+        &self.0
+    }
+}
+
+/// Holds all that is recorded from a block on, and goes on doing so.
+pub(crate) struct OpenPin {
+    channel: Arc<Channel>,
+    pin: PinKey,
+}
+
+impl Drop for OpenPin {
+    fn drop(&mut self) {
+        self.channel.unpin(self.pin);
+    }
+}
+
 /// 96 bits from the system's source of randomness, which seeds the hash maps of the standard library.
-fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     use std::hash::{BuildHasher, RandomState};
     let [high, low] = [0u8, 1].map(|salt| RandomState::new().hash_one(salt));
     format!("{high:016x}{:08x}", low >> 32)
 }
 
-struct Resolved {
-    parts: Vec<Part>,
-    runs_left_out: usize,
+/// What a clip of a selection is made from.
+fn plan(state: &State, selection: Selection, now: Wall) -> Result<Plan, ClipError> {
+    let Resolved {
+        parts,
+        runs_left_out,
+    } = resolve(state, selection, now)?;
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
+        return Err(ClipError::EmptySpan);
+    };
+    let limit = state.log.end.min(end_of_looking(last.end));
+    let faults = state.log.faults_in(&(first.key.offset..limit));
+    Ok(Plan {
+        parts,
+        faults,
+        limit,
+        runs_left_out,
+    })
+}
+
+pub(crate) struct Resolved {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) runs_left_out: usize,
 }
 
 /// Finds the stretches of runs that a selection means.
-fn resolve(state: &State, selection: Selection, now: Wall) -> Result<Resolved, ClipError> {
+pub(crate) fn resolve(
+    state: &State,
+    selection: Selection,
+    now: Wall,
+) -> Result<Resolved, ClipError> {
     let Some(window) = state.window() else {
         return Err(ClipError::Empty {
             problem: state.wrong_input(),
@@ -379,7 +527,9 @@ fn resolve(state: &State, selection: Selection, now: Wall) -> Result<Resolved, C
         let first = last
             .saturating_sub(usize::from(last_key.is_open))
             .max(start);
-        if let Some(end) = end_of_part(state, run, state.log.keys[first], last_key, to) {
+        let block = |number| state.log.block(number).cloned();
+        let until = |end| to.is_some_and(|to| run.wall(end) >= to);
+        if let Some(end) = end_of_part(block, run, state.log.keys[first], last_key.offset, until) {
             parts.push(Part {
                 run: Arc::clone(run),
                 key: state.log.keys[start],
@@ -388,11 +538,15 @@ fn resolve(state: &State, selection: Selection, now: Wall) -> Result<Resolved, C
                 last_dts: end.dts,
                 end: end.offset,
                 continues: !parts.is_empty(),
+                follows: true,
                 shift: Ticks(0),
             });
         }
     }
     parts.reverse();
+    if let Some(first) = parts.first_mut() {
+        first.follows = false;
+    }
     Ok(Resolved {
         parts,
         runs_left_out: left_out,
@@ -413,17 +567,24 @@ fn partition(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-struct End {
-    cursor: Cursor,
-    pts: Ticks,
-    dts: Ticks,
-    offset: u64,
+pub(crate) struct End {
+    pub(crate) cursor: Cursor,
+    pub(crate) pts: Ticks,
+    pub(crate) dts: Ticks,
+    pub(crate) offset: u64,
 }
 
-/// The last picture of a part: the first at which all that is shown before `to` is there, and, as
-/// pictures come in another order than they are shown in, none is missing between.
-fn end_of_part(state: &State, run: &Run, key: Key, last_key: Key, to: Option<Wall>) -> Option<End> {
-    let Group { pictures, is_whole } = pictures_from(state, run, key, last_key);
+/// The last picture of a part: the first behind which it is `enough`, and, as pictures come in another
+/// order than they are shown in, none is missing between. It is looked for from `key` up to what is shown
+/// before the key behind the one at `last_key`.
+pub(crate) fn end_of_part(
+    block: impl Fn(u64) -> Option<Arc<Block>>,
+    run: &Run,
+    key: Key,
+    last_key: u64,
+    enough: impl Fn(Ticks) -> bool,
+) -> Option<End> {
+    let Group { pictures, is_whole } = pictures_from(block, run, key, last_key);
     // The earliest picture that follows each one.
     let mut later_pts = vec![Ticks(i64::MAX); pictures.len()];
     for at in (1..pictures.len()).rev() {
@@ -455,7 +616,7 @@ fn end_of_part(state: &State, run: &Run, key: Key, last_key: Key, to: Option<Wal
                 dts: entry.dts(),
                 offset: entry.end(),
             });
-            if to.is_some_and(|to| run.wall(shown + frame) >= to) {
+            if enough(shown + frame) {
                 break;
             }
         }
@@ -470,16 +631,25 @@ struct Group {
     is_whole: bool,
 }
 
-/// The pictures from `key` up to the key behind `last_key`.
-fn pictures_from(state: &State, run: &Run, key: Key, last_key: Key) -> Group {
+/// The pictures from `key` up to the group behind that of the key at `last_key`.
+fn pictures_from(
+    block: impl Fn(u64) -> Option<Arc<Block>>,
+    run: &Run,
+    key: Key,
+    last_key: u64,
+) -> Group {
     let mut pictures = Vec::new();
+    let mut passed = false;
     let mut cursor = key.cursor;
-    while let Some(block) = state.log.block(cursor.block) {
+    while let Some(block) = block(cursor.block) {
         for (at, entry) in block.entries().iter().enumerate().skip(cursor.entry) {
             if entry.track() != run.cut || entry.offset < key.offset || entry.is(Entry::DAMAGED) {
                 continue;
             }
-            let next_group = entry.is(Entry::KEY) && entry.offset > last_key.offset;
+            let is_key = entry.is(Entry::KEY) && entry.offset > last_key;
+            // What comes with an open key may be shown before it.
+            let next_group = is_key && (passed || !entry.is(Entry::OPEN));
+            passed |= is_key;
             if next_group || !run.contains(entry.offset) {
                 return Group {
                     pictures,

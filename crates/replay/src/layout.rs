@@ -25,6 +25,7 @@ use lookback_mpegts::{
 
 use crate::channel::Channel;
 use crate::clip::Part;
+use crate::counters;
 use crate::index::{Cursor, Entry, Fault, FaultKind};
 use crate::log::{Block, block_of};
 use crate::run::Tables;
@@ -57,6 +58,8 @@ pub(crate) struct Selected {
     ends: Vec<u64>,
     /// Offsets of the units that are left out before that.
     left_out: BTreeSet<u64>,
+    /// The last block in which there is something of it: an entry may be filed behind its bytes.
+    pub(crate) last_block: u64,
 }
 
 impl Selected {
@@ -151,12 +154,12 @@ impl Layout {
         mut blocks: Blocks<'_>,
     ) -> Self {
         let mut builder = Builder::default();
-        for part in parts {
+        for (at, part) in parts.iter().enumerate() {
             let mut cut = Cut::new(part, faults, limit);
             cut.head(&mut blocks);
             cut.damage(&mut blocks);
             cut.tail(&mut blocks);
-            builder.part(part, cut, &mut blocks);
+            builder.part(part, cut, at + 1 < parts.len(), &mut blocks);
         }
         Self {
             len: builder.len,
@@ -181,6 +184,20 @@ impl Layout {
                 + (selected.ends.len() + selected.left_out.len()) * size_of::<u64>()
         });
         self.pieces.len() * size_of::<Piece>() + pieces.sum::<usize>() + selections.sum::<usize>()
+    }
+
+    /// The blocks that reading these parts takes: one range for each stretch of runs that lie one behind
+    /// the other.
+    pub(crate) fn blocks(&self, parts: &[Part]) -> Vec<Range<u64>> {
+        let mut blocks: Vec<Range<u64>> = Vec::new();
+        for (part, selected) in parts.iter().zip(&self.selections) {
+            let first = block_of(part.key.offset);
+            match blocks.last_mut().filter(|_| part.follows) {
+                Some(stretch) => stretch.end = stretch.end.max(selected.last_block + 1),
+                None => blocks.push(first..selected.last_block + 1),
+            }
+        }
+        blocks
     }
 
     pub(crate) fn selections(&self) -> &[Selected] {
@@ -232,6 +249,8 @@ struct Cut<'a> {
     started: Vec<Option<u64>>,
     /// Where the last unit of each track ends that is in the part.
     ends: Vec<u64>,
+    /// The last block in which there is something of it.
+    last_block: u64,
 }
 
 struct Out {
@@ -251,6 +270,7 @@ impl<'a> Cut<'a> {
             faults: &faults[from..to.max(from)],
             limit,
             ends: vec![bytes.start; started.len()],
+            last_block: part.last.block,
             bytes,
             out: Vec::new(),
             left_out: BTreeSet::new(),
@@ -391,6 +411,7 @@ impl<'a> Cut<'a> {
                 damaged.push(*entry);
             } else if entry.pts >= part.key.pts && !self.left_out.contains(&entry.offset) {
                 self.ends[track] = self.ends[track].max(entry.end());
+                self.last_block = self.last_block.max(cursor.block);
             }
             cursor <= part.last || !done.iter().all(|&done| done)
         });
@@ -399,6 +420,7 @@ impl<'a> Cut<'a> {
             false => self.ends.iter().max().copied(),
         };
         self.bytes.end = end.unwrap_or(part.end).min(self.limit);
+        self.last_block = self.last_block.max(block_of(self.bytes.end - 1));
         for entry in &damaged {
             self.leave_out(entry);
         }
@@ -448,7 +470,7 @@ impl Builder {
         self.len += len;
     }
 
-    fn part(&mut self, part: &Part, mut cut: Cut<'_>, blocks: &mut Blocks<'_>) {
+    fn part(&mut self, part: &Part, mut cut: Cut<'_>, more: bool, blocks: &mut Blocks<'_>) {
         let tables = &part.run.tables;
         let only = tables.only.clone().map(|pids| Only {
             pids,
@@ -462,9 +484,7 @@ impl Builder {
         let first = self.counters.is_none();
         self.deltas = match &self.counters {
             None => BTreeMap::new(),
-            Some(counters) => part
-                .run
-                .counters_first
+            Some(counters) => counters_before(part, &cut, blocks)
                 .iter()
                 .filter_map(|(pid, counter)| {
                     Some((*pid, counters.get(pid)?.wrapping_sub(*counter) & 0x0f))
@@ -478,16 +498,23 @@ impl Builder {
             self.parameters(part, &mut cut, &patch, blocks);
         }
         self.log(part, &cut, first, &patch, blocks);
-        // A PID that this run does not have may be there again in a later one.
-        let counters = self.counters.get_or_insert_default();
-        counters.extend(part.run.counters_last.iter().map(|(pid, counter)| {
-            let delta = self.deltas.get(pid).copied().unwrap_or(0);
-            (*pid, counter.wrapping_add(delta) & 0x0f)
-        }));
+        if more {
+            let last = counters_last(part, &cut, blocks).into_iter();
+            let last = last.map(|(pid, counter)| {
+                let delta = self.deltas.get(&pid).copied().unwrap_or(0);
+                (pid, counter.wrapping_add(delta) & 0x0f)
+            });
+            // A PID that this part does not have may be there again in a later one; the tables stand in
+            // front of the first.
+            let [pat, pmt] = part.key.table_counters;
+            let in_front = || BTreeMap::from([(Pid::PAT, pat), (tables.pmt_pid, pmt)]);
+            self.counters.get_or_insert_with(in_front).extend(last);
+        }
         self.selections.push(Selected {
             bytes: cut.bytes,
             ends: cut.ends,
             left_out: cut.left_out,
+            last_block: cut.last_block,
         });
     }
 
@@ -681,6 +708,28 @@ impl Builder {
     }
 }
 
+/// The counters that streams have before a part: a run remembers those before its first key.
+fn counters_before(part: &Part, cut: &Cut<'_>, blocks: &mut Blocks<'_>) -> BTreeMap<Pid, u8> {
+    if part.follows {
+        return part.run.counters_first.iter().copied().collect();
+    }
+    counters::before(blocks, cut.bytes.clone(), cut.faults, &pids(part))
+}
+
+/// The counters that streams have at the end of a part: a run remembers those at its end.
+fn counters_last(part: &Part, cut: &Cut<'_>, blocks: &mut Blocks<'_>) -> BTreeMap<Pid, u8> {
+    if part.continues {
+        return part.run.counters_last.iter().copied().collect();
+    }
+    counters::last(blocks, cut.bytes.clone(), cut.faults, &pids(part))
+}
+
+/// The PIDs that come in a part again and again.
+fn pids(part: &Part) -> Vec<Pid> {
+    let known = part.run.counters_first.iter().map(|(pid, _)| *pid);
+    known.filter(|&pid| pid != Pid::NULL).collect()
+}
+
 fn single_pat(tables: &Tables) -> Arc<[u8]> {
     let mut packet = Vec::new();
     packetize_section(&tables.pat, Pid::PAT, 0, &mut packet);
@@ -789,7 +838,7 @@ impl<'a> Blocks<'a> {
         Some(out)
     }
 
-    fn header(&mut self, offset: u64) -> Option<[u8; 4]> {
+    pub(crate) fn header(&mut self, offset: u64) -> Option<[u8; 4]> {
         let from = (offset % SLAB_LEN as u64) as usize;
         let block = self.block(block_of(offset))?;
         match block

@@ -18,12 +18,15 @@
 mod budget;
 mod channel;
 mod clip;
+mod counters;
 mod follow;
 mod index;
 mod layout;
 mod log;
 mod problem;
 mod recorder;
+mod rendition;
+mod replays;
 mod run;
 mod scan;
 mod slab;
@@ -36,6 +39,10 @@ pub use clip::{Clip, ClipError, Gone, Selection};
 pub use follow::{Followed, Follower};
 pub use problem::Problem;
 pub use recorder::{Limits, Memory, Recorder};
+pub use rendition::{Piece, Rendition, RenditionError};
+pub use replays::{
+    Angle, Edit, Full, Policy, Replay, ReplayError, Replays, Save, Saved, Trim, TrimError, WhenFull,
+};
 pub use run::{Program, SILENCE};
 pub use units::{Unit, Units};
 pub use wall::Wall;

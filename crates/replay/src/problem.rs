@@ -78,6 +78,12 @@ fn hint(code: &str) -> &'static str {
         "clip_dropped" => {
             "a clip that was still in use was let go to keep recording within --memory: choose shorter clips or a larger --memory"
         }
+        "replay_dropped" => {
+            "the oldest replay was dropped to make room for a new one: lock those that must stay, delete others, or give a larger --memory"
+        }
+        "replay_cut_short" => {
+            "a replay that was to go on ended early, for there was no more room: delete others, or give a larger --memory"
+        }
         _ => "",
     }
 }

@@ -60,7 +60,7 @@ impl Units {
         self.part = at.saturating_sub(1);
         self.next = start_of(&clip, self.part);
         self.from = None;
-        if let Some(key) = self.key_before(to) {
+        if let Some((_, key)) = clip.key_before(self.part, to) {
             // Sound that comes with the key may have become complete before it.
             self.next = Cursor {
                 block: block_of(key.offset),
@@ -68,37 +68,6 @@ impl Units {
             };
             self.from = Some(key);
         }
-    }
-
-    /// The last key of the current part at or before `to`; `None` for the one it starts with.
-    fn key_before(&self, to: Ticks) -> Option<Entry> {
-        let part = &self.clip.parts()[self.part];
-        let selected = &self.clip.layout().selections()[self.part];
-        let mut blocks = Blocks::new(self.clip.source());
-        let pts = to - part.shift;
-        let is_picture = |entry: &Entry| entry.track() == part.run.cut && selected.contains(entry);
-        // The last block that has a picture decoded by then, then back to a key.
-        let (mut low, mut high) = (block_of(part.key.offset), part.last.block + 1);
-        while low + 1 < high {
-            let middle = low + (high - low) / 2;
-            let picture = (middle..high).find_map(|block| {
-                let block = blocks.block(block)?;
-                block.entries().iter().copied().find(is_picture)
-            });
-            match picture {
-                Some(picture) if picture.dts() <= pts => low = middle,
-                _ => high = middle,
-            }
-        }
-        for number in (block_of(part.key.offset)..=low).rev() {
-            let block = blocks.block(number)?;
-            let is_key =
-                |entry: &&Entry| is_picture(entry) && entry.is(Entry::KEY) && entry.pts <= pts;
-            if let Some(key) = block.entries().iter().rev().find(is_key) {
-                return Some(*key);
-            }
-        }
-        None
     }
 
     /// The next unit; `None` at the end of the clip.
@@ -130,8 +99,7 @@ impl Units {
         ) {
             let mut blocks = Blocks::new(clip.source());
             let mut found = None;
-            // No entry of the part lies behind the block in which its last byte can be.
-            let last_block = block_of(selected.bytes.end) + crate::layout::TAIL_BLOCKS;
+            let last_block = selected.last_block;
             blocks.entries(self.next, |cursor, entry| {
                 if cursor.block > last_block {
                     return false;

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http_body::{Body as HttpBody, Frame};
 use lookback_deck::{Item, Live, Load, Seek, Source, Speed, Then};
 use lookback_mpegts::Ticks;
-use lookback_replay::{Clip, Recorder};
+use lookback_replay::Recorder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,6 +22,7 @@ use super::App;
 use super::api::{Body, FRESH, Nothing};
 use super::media::{Finish as _, MPEG_TS};
 use super::problem::Problem;
+use super::replays;
 use super::selection::Wanted;
 use super::status::Deck;
 use crate::clock;
@@ -67,7 +68,7 @@ pub(super) async fn command(
     let deck = named(&app, &name)?;
     let is_seek = command == "seek";
     let command = match command.as_str() {
-        "load" => Command::Load(read::<LoadBody>(body)?.load(&app.recorder)?),
+        "load" => Command::Load(read::<LoadBody>(body)?.load(&app)?),
         "seek" => Command::Seek(read::<SeekBody>(body)?.seek()?),
         "step" => Command::Step(read::<StepBody>(body)?.pictures()?),
         "speed" => Command::Speed(read::<SpeedBody>(body)?.speed()?),
@@ -169,7 +170,7 @@ enum ThenWord {
 const LIST_MAX: usize = 1000;
 
 impl LoadBody {
-    fn load(self, recorder: &Arc<Recorder>) -> Result<Load, Problem> {
+    fn load(self, app: &App) -> Result<Load, Problem> {
         let then = match self.then {
             ThenWord::Hold => Then::Hold,
             ThenWord::Idle => Then::Idle,
@@ -201,13 +202,11 @@ impl LoadBody {
                 return Err(Problem::unprocessable("bad_list", detail));
             }
         };
-        let items = entries.into_iter().map(|entry| {
-            let speed = speed(entry.speed.or(self.speed).unwrap_or(1.0))?;
-            let source = entry.source(recorder)?;
-            Ok(Item { source, speed })
-        });
+        let items = entries
+            .into_iter()
+            .map(|entry| entry.items(app, self.speed));
         Ok(Load {
-            items: items.collect::<Result<_, Problem>>()?,
+            items: items.collect::<Result<Vec<_>, Problem>>()?.concat(),
             play: self.play,
             then,
         })
@@ -228,17 +227,6 @@ impl Entry {
         self.replay.is_none() && self.clip.is_none() && !self.live && self.wanted().is_empty()
     }
 
-    fn source(self, recorder: &Arc<Recorder>) -> Result<Source, Problem> {
-        if self.live {
-            return self.live(recorder).map(Source::Live);
-        }
-        if self.delay.is_some() {
-            let detail = "a delay is of what is live: add \"live\": true";
-            return Err(Problem::bad_request(detail));
-        }
-        self.clip(recorder).map(Source::Clip)
-    }
-
     fn live(self, recorder: &Recorder) -> Result<Live, Problem> {
         let selects = [self.last.is_some(), self.from.is_some(), self.to.is_some()];
         if self.clip.is_some() || self.replay.is_some() || selects.contains(&true) {
@@ -252,21 +240,63 @@ impl Entry {
         })
     }
 
-    fn clip(self, recorder: &Arc<Recorder>) -> Result<Arc<Clip>, Problem> {
+    /// `of_list` is the speed where this has none of its own.
+    fn items(self, app: &App, of_list: Option<f64>) -> Result<Vec<Item>, Problem> {
         let wanted = self.wanted();
-        let now = clock::now();
-        match (self.replay, self.clip) {
-            (Some(_), _) => Err(Problem::unprocessable(
-                "not_available",
-                "replays cannot be loaded yet: load a clip, or a channel and a selection",
-            )),
-            (None, Some(_)) if !wanted.is_empty() => Err(Problem::bad_request(
-                "give either a clip, or a channel and a selection",
-            )),
-            (None, Some(id)) => recorder.clip(&id, now).ok_or_else(Problem::unknown_clip),
-            (None, None) => wanted.clip(recorder, now),
+        let given = self.speed.or(of_list);
+        if self.live {
+            let source = Source::Live(self.live(&app.recorder)?);
+            let speed = speed(given.unwrap_or(1.0))?;
+            return Ok(vec![Item { source, speed }]);
         }
+        if self.delay.is_some() {
+            let detail = "a delay is of what is live: add \"live\": true";
+            return Err(Problem::bad_request(detail));
+        }
+        let now = clock::now();
+        let clip = match (self.replay, self.clip) {
+            (Some(_), Some(_)) => {
+                return Err(Problem::bad_request("give either a replay or a clip"));
+            }
+            (Some(id), None) => return replayed(app, &id, &wanted, given),
+            (None, Some(_)) if !wanted.is_empty() => {
+                return Err(Problem::bad_request(
+                    "give either a clip, or a channel and a selection",
+                ));
+            }
+            (None, Some(id)) => app
+                .recorder
+                .clip(&id, now)
+                .ok_or_else(Problem::unknown_clip)?,
+            (None, None) => wanted.clip(&app.recorder, now)?,
+        };
+        Ok(vec![Item {
+            source: Source::Clip(clip),
+            speed: speed(given.unwrap_or(1.0))?,
+        }])
     }
+}
+
+/// What is to be seen of a replay, piece by piece.
+fn replayed(
+    app: &App,
+    id: &str,
+    wanted: &Wanted,
+    given: Option<f64>,
+) -> Result<Vec<Item>, Problem> {
+    if wanted.last.is_some() || wanted.from.is_some() || wanted.to.is_some() {
+        let detail = "a replay is loaded as it is trimmed: give no selection with it";
+        return Err(Problem::bad_request(detail));
+    }
+    let replay = app.shelf.look().named(id)?;
+    let speed = speed(given.unwrap_or(replay.speed()))?;
+    let angle = replays::angle(&replay, wanted.channel.as_deref())?;
+    let pieces = angle.pieces().into_iter();
+    let items = pieces.map(|(clip, span)| Item {
+        source: Source::Part(clip, span),
+        speed,
+    });
+    Ok(items.collect())
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,8 @@
-//! `GET /api/v1/events`: what decks do, as it happens, on a WebSocket.
+//! `GET /api/v1/events`: what decks do and what becomes of replays, as it happens, on a WebSocket.
 //!
 //! Nothing is queued for a client: one that is slow gets the newest state, not those between.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::App;
 use super::problem::Problem;
+use super::replays::described;
 use super::status::Deck;
 use crate::decks::{Decks, Handle, State as DeckState};
+use crate::replays::Shelf;
 
 /// Clients at a time.
 pub(super) const CLIENTS_MAX: usize = 128;
@@ -43,32 +46,39 @@ pub(super) async fn events(
             format!("{CLIENTS_MAX} clients are listening already"),
         ));
     };
-    let decks = app.decks.clone();
+    let (decks, shelf) = (app.decks.clone(), Arc::clone(&app.shelf));
     Ok(upgrade
         .max_message_size(MESSAGE_MAX)
-        .on_upgrade(move |socket| tell(socket, decks, place)))
+        .on_upgrade(move |socket| tell(socket, decks, shelf, place)))
 }
 
 /// Tells one client until it leaves.
-async fn tell(mut socket: WebSocket, decks: Decks, _place: OwnedSemaphorePermit) {
+async fn tell(
+    mut socket: WebSocket,
+    decks: Decks,
+    shelf: Arc<Shelf>,
+    _place: OwnedSemaphorePermit,
+) {
     let mut changes = decks.changes();
+    let mut kept = shelf.changes();
+    let mut known = KnownReplays::new(&shelf);
     let mut told: Vec<Option<DeckState>> = vec![None; decks.all().len()];
     let mut ping_at = Instant::now() + PING_EVERY;
     loop {
         changes.mark_unchanged();
-        for (deck, told) in decks.all().iter().zip(&mut told) {
-            for message in news(deck, told) {
-                if socket
-                    .send(Message::text(message.to_string()))
-                    .await
-                    .is_err()
-                {
-                    return;
-                }
+        kept.mark_unchanged();
+        let of_decks = decks.all().iter().zip(&mut told);
+        let of_decks = of_decks.flat_map(|(deck, told)| news(deck, told));
+        let messages: Vec<Value> = of_decks.chain(known.news(&shelf)).collect();
+        for message in messages {
+            let message = Message::text(message.to_string());
+            if socket.send(message).await.is_err() {
+                return;
             }
         }
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
+            changed = kept.changed() => if changed.is_err() { return },
             heard = socket.recv() => match heard {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return,
                 Some(Ok(_)) => {}
@@ -80,6 +90,45 @@ async fn tell(mut socket: WebSocket, decks: Decks, _place: OwnedSemaphorePermit)
                 ping_at = Instant::now() + PING_EVERY;
             }
         }
+    }
+}
+
+/// What a client knows of the replays: their revisions.
+pub(super) struct KnownReplays(HashMap<String, u64>);
+
+impl KnownReplays {
+    /// A client asks for those that are there when it connects.
+    pub(super) fn new(shelf: &Shelf) -> Self {
+        let all = shelf.look().all();
+        let revisions = all
+            .iter()
+            .map(|replay| (replay.id().to_owned(), replay.revision()));
+        Self(revisions.collect())
+    }
+
+    /// What has changed since the client was told.
+    pub(super) fn news(&mut self, shelf: &Shelf) -> Vec<Value> {
+        let mut before = std::mem::take(&mut self.0);
+        let mut messages = Vec::new();
+        for replay in shelf.look().all() {
+            let change = match before.remove(replay.id()) {
+                None => Some("created"),
+                Some(known) if known != replay.revision() => Some("changed"),
+                Some(_) => None,
+            };
+            if let Some(change) = change {
+                let mut message = described(&replay);
+                message["type"] = "replay".into();
+                message["change"] = change.into();
+                messages.push(message);
+            }
+            self.0.insert(replay.id().to_owned(), replay.revision());
+        }
+        let deleted = before
+            .into_keys()
+            .map(|id| json!({"type": "replay", "change": "deleted", "id": id}));
+        messages.extend(deleted);
+        messages
     }
 }
 

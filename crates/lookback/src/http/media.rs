@@ -38,7 +38,7 @@ pub(super) async fn video(
     let now = clock::now();
     let clip = wanted.clip(&app.recorder, now)?;
     if !headers.contains_key(header::RANGE) {
-        return whole(&clip)
+        return whole(&clip, clip.channel())
             .header(header::CACHE_CONTROL, "no-store")
             .finish(clip_body(&clip, 0..clip.len())?);
     }
@@ -65,14 +65,29 @@ pub(super) async fn clip(
         .recorder
         .clip(id, clock::now())
         .ok_or_else(Problem::unknown_clip)?;
+    // The bytes never change, and the id is never used again.
+    ranged(
+        &clip,
+        &headers,
+        clip.channel(),
+        "private, max-age=86400, immutable",
+    )
+}
+
+/// A clip, or the range of it that a request asks for.
+pub(super) fn ranged(
+    clip: &Arc<Clip>,
+    headers: &HeaderMap,
+    name: &str,
+    caching: &'static str,
+) -> Result<Response, Problem> {
     let text = |name| {
         headers
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    let tag = tag(&clip);
-    // The bytes never change, and the id is never used again.
-    let answer = whole(&clip).header(header::CACHE_CONTROL, "private, max-age=86400, immutable");
+    let tag = tag(clip);
+    let answer = whole(clip, name).header(header::CACHE_CONTROL, caching);
     if range::none_match_names(text(header::IF_NONE_MATCH), &tag) {
         return answer
             .status(StatusCode::NOT_MODIFIED)
@@ -80,14 +95,14 @@ pub(super) async fn clip(
     }
     let asked = text(header::RANGE).filter(|_| range::if_range_holds(text(header::IF_RANGE), &tag));
     match range::wanted(asked, clip.len()) {
-        range::Wanted::Whole => answer.finish(clip_body(&clip, 0..clip.len())?),
+        range::Wanted::Whole => answer.finish(clip_body(clip, 0..clip.len())?),
         range::Wanted::Part(part) => answer
             .status(StatusCode::PARTIAL_CONTENT)
             .header(
                 header::CONTENT_RANGE,
                 format!("bytes {}-{}/{}", part.start, part.end - 1, clip.len()),
             )
-            .finish(clip_body(&clip, part)?),
+            .finish(clip_body(clip, part)?),
         range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(clip.len())),
     }
 }
@@ -140,13 +155,13 @@ pub(super) fn url(clip: &Clip) -> String {
 pub(super) const MPEG_TS: &str = "video/mp2t";
 
 /// The head of an answer with a clip, or with a part of it.
-fn whole(clip: &Clip) -> response::Builder {
+fn whole(clip: &Clip, name: &str) -> response::Builder {
     let started: String = rfc3339(clip.start())
         .chars()
         .filter(|c| c.is_ascii_digit())
         .take(14)
         .collect();
-    let file = format!("inline; filename=\"{}-{started}.ts\"", clip.channel());
+    let file = format!("inline; filename=\"{name}-{started}.ts\"");
     response::Builder::new()
         .header(header::CONTENT_TYPE, MPEG_TS)
         .header(header::CONTENT_DISPOSITION, file)

@@ -11,12 +11,14 @@ mod media;
 mod metrics;
 mod problem;
 mod range;
+mod replays;
 mod selection;
 mod server;
 mod socket;
 mod status;
 #[cfg(test)]
 mod tests;
+mod text;
 mod token;
 
 use std::sync::Arc;
@@ -36,10 +38,12 @@ pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
 pub(crate) use self::token::Token;
 use crate::decks::Decks;
+use crate::replays::Shelf;
 
 /// What the handlers work with.
 pub(crate) struct App {
     recorder: Arc<Recorder>,
+    shelf: Arc<Shelf>,
     decks: Decks,
     /// Where deck main also plays, for answers.
     play_to: String,
@@ -51,12 +55,14 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(
         recorder: Arc<Recorder>,
+        shelf: Arc<Shelf>,
         decks: Decks,
         play_to: String,
         connections: Arc<Connections>,
     ) -> Self {
         Self {
             recorder,
+            shelf,
             decks,
             play_to,
             connections,
@@ -76,6 +82,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         // HEAD would play as well: it is no question here.
         .route("/play", get(media::play).head(method_not_allowed))
         .route("/clips/{file}", get(media::clip))
+        .route("/replays/{file}", get(replays::media))
         .route("/live/{file}", get(media::live))
         .route("/decks/{file}", get(decks::feed).head(decks::feed_head))
         .route("/healthz", get(api::health))
@@ -84,6 +91,16 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{channel}/{command}", post(api::control))
         .route("/api/v1/clips", post(api::make_clip))
+        .route("/api/v1/replays", get(replays::list).post(replays::save))
+        .route("/api/v1/replays/join", post(replays::join))
+        .route(
+            "/api/v1/replays/{id}",
+            get(replays::show)
+                .patch(replays::edit)
+                .delete(replays::delete),
+        )
+        .route("/api/v1/replays/{id}/duplicate", post(replays::duplicate))
+        .route("/api/v1/replays/{id}/split", post(replays::split))
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
         .route("/api/v1/events", get(events::events))

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lookback_replay::{ClipError, Gone};
+use lookback_replay::{ClipError, Gone, RenditionError, ReplayError};
 use serde_json::{Value, json};
 
 use crate::decks::Refused;
@@ -58,6 +58,15 @@ impl Problem {
     pub(super) fn unknown_clip() -> Self {
         let detail = "there is no such clip: it has expired, or it never was";
         Self::new(StatusCode::NOT_FOUND, "unknown_clip", detail)
+    }
+
+    pub(super) fn unknown_replay() -> Self {
+        ReplayError::Unknown.into()
+    }
+
+    pub(super) fn unknown_angle(channel: &str) -> Self {
+        let detail = format!("the replay has nothing of a channel {channel}");
+        Self::new(StatusCode::NOT_FOUND, "unknown_channel", detail)
     }
 
     /// A range that begins behind the end of what is `len` bytes long.
@@ -121,6 +130,54 @@ impl From<ClipError> for Problem {
 impl From<Gone> for Problem {
     fn from(gone: Gone) -> Self {
         Self::new(StatusCode::GONE, "clip_dropped", gone.to_string())
+    }
+}
+
+impl From<ReplayError> for Problem {
+    fn from(error: ReplayError) -> Self {
+        let detail = error.to_string();
+        let (status, code) = match &error {
+            ReplayError::Clip(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no_clip"),
+            ReplayError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "memory_full"),
+            ReplayError::Trim(_) => (StatusCode::UNPROCESSABLE_ENTITY, "outside_replay"),
+            ReplayError::Unknown => (StatusCode::NOT_FOUND, "unknown_replay"),
+            ReplayError::Locked => (StatusCode::CONFLICT, "locked"),
+            ReplayError::Growing => (StatusCode::CONFLICT, "growing"),
+            ReplayError::Gone(_) => (StatusCode::GONE, "clip_dropped"),
+        };
+        let mut problem = Self::new(status, code, detail);
+        match error {
+            ReplayError::Clip(error) => return error.into(),
+            ReplayError::Full(full) => {
+                let delete: Vec<Value> = full
+                    .delete
+                    .iter()
+                    .map(|replay| {
+                        json!({
+                            "id": replay.id(),
+                            "name": replay.name(),
+                            "created": rfc3339(replay.created()),
+                        })
+                    })
+                    .collect();
+                problem.members.push(("delete", delete.into()));
+            }
+            ReplayError::Trim(error) => {
+                let length = error.length.as_secs_f64();
+                problem.members.push(("length_s", length.into()));
+            }
+            _ => {}
+        }
+        problem
+    }
+}
+
+impl From<RenditionError> for Problem {
+    fn from(error: RenditionError) -> Self {
+        match error {
+            RenditionError::Gone(gone) => gone.into(),
+            _ => Self::unprocessable("not_one_stream", error.to_string()),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ impl Wanted {
         Ok(channel.clip(self.selection(now)?, now)?)
     }
 
-    fn selection(&self, now: Wall) -> Result<Selection, Problem> {
+    pub(super) fn selection(&self, now: Wall) -> Result<Selection, Problem> {
         match (self.last, self.from, self.to) {
             (None, None, None) => Ok(Selection::All),
             (Some(last), None, None) => Ok(Selection::Last(last.into())),

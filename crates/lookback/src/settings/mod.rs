@@ -19,7 +19,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use lookback_replay::WhenFull;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use tracing_subscriber::filter::Targets;
 
@@ -67,6 +68,21 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", env = "LOOKBACK_KEEP")]
     pub(crate) keep: Option<Period>,
 
+    /// What happens when there is no room for another replay beside what the channels look back on.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        env = "LOOKBACK_WHEN_FULL",
+        value_enum,
+        default_value_t
+    )]
+    pub(crate) when_full: Full,
+
+    /// How far channels must be able to look back beside all replays [default: 30s, or half of the memory
+    /// where that is less].
+    #[arg(long, value_name = "DURATION", env = "LOOKBACK_KEEP_LIVE")]
+    pub(crate) keep_live: Option<Period>,
+
     /// A deck, which plays what was recorded at /decks/NAME.ts; repeat it for more. There always is one
     /// called main, which /play means.
     #[arg(
@@ -113,6 +129,16 @@ pub(crate) struct Options {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// What happens when there is no room for a replay.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Full {
+    /// It is refused, and what to delete is named.
+    #[default]
+    Refuse,
+    /// The oldest replay that is not locked is dropped.
+    DropOldest,
+}
+
 /// What to run with: checked, and ready to be used.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -122,6 +148,8 @@ pub(crate) struct Settings {
     pub(crate) hosts: Vec<String>,
     pub(crate) memory: Size,
     pub(crate) keep: Option<Duration>,
+    pub(crate) when_full: WhenFull,
+    pub(crate) keep_live: Option<Duration>,
     /// Each once, and main first.
     pub(crate) decks: Vec<DeckSettings>,
     pub(crate) play_to: Vec<PlayTo>,
@@ -172,6 +200,11 @@ impl Settings {
             hosts,
             memory: options.memory,
             keep: options.keep.map(Duration::from),
+            when_full: match options.when_full {
+                Full::Refuse => WhenFull::Refuse,
+                Full::DropOldest => WhenFull::DropOldest,
+            },
+            keep_live: options.keep_live.map(Duration::from),
             decks,
             play_to,
             token,

@@ -5,6 +5,8 @@ mod damage;
 mod follow;
 mod memory;
 mod oracle;
+mod renditions;
+mod replays;
 mod runs;
 mod selections;
 mod status;

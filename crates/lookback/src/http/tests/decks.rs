@@ -114,7 +114,7 @@ async fn mistakes_with_decks_have_their_codes() {
         ),
         ("main/seek", json!({"to": "live"}), 409, "nothing_loaded"),
         ("main/play", json!({"fast": true}), 400, "bad_request"),
-        ("main/load", json!({"replay": "x"}), 422, "not_available"),
+        ("main/load", json!({"replay": "x"}), 404, "unknown_replay"),
         (
             "main/load",
             json!({"live": true, "last": "1s"}),

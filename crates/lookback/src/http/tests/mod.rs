@@ -3,11 +3,13 @@
 mod api;
 mod decks;
 mod media;
+mod replays;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use http_body_util::BodyExt;
 use lookback_mpegts::{PACKET_LEN, SYNC_BYTE};
+use lookback_replay::{Policy, Replays};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -20,6 +22,7 @@ use crate::testing::{main_deck, record, recorder, video};
 struct Server {
     router: Router,
     recorder: Arc<Recorder>,
+    shelf: Arc<Shelf>,
     _tasks: JoinSet<()>,
 }
 
@@ -44,8 +47,10 @@ fn guarded(guard: Guard) -> Server {
     for deck in playing {
         tasks.spawn(deck);
     }
+    let shelf = Shelf::new(Replays::new(Arc::clone(&recorder), Policy::default()));
     let app = App::new(
         Arc::clone(&recorder),
+        Arc::clone(&shelf),
         decks,
         "play.ts".to_owned(),
         Arc::default(),
@@ -53,6 +58,7 @@ fn guarded(guard: Guard) -> Server {
     Server {
         router: router(Arc::new(app), guard),
         recorder,
+        shelf,
         _tasks: tasks,
     }
 }

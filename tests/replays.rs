@@ -1,0 +1,462 @@
+//! Replays: kept while recording goes on, trimmed to the picture, and never more than there is room for.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Output;
+use std::thread;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::Message;
+
+use crate::support::card::{self, FPS};
+use crate::support::cut::Cut;
+use crate::support::http::{Response, delete, patch, post};
+use crate::support::server::{self, Server};
+use crate::support::{DEADLINE, eventually, folder, free_port, text};
+
+/// Pictures from keyframe to keyframe of the card.
+const GOP: u64 = 15;
+
+/// Kept in the middle of a recording, with each picture that was asked for, and trimmed afterwards.
+#[test]
+fn it_is_kept_and_trimmed_while_recording_goes_on() {
+    let folder = folder();
+    let server = demo(folder.path());
+    server.wait_for_window(4.0);
+    let replay = save(&server, &json!({"last": "2s", "name": "Goal"}));
+    // The newest picture may end a little after it came.
+    let length = number(&replay, "duration_s");
+    assert!((2.0..2.0 + 1.5 / FPS as f64).contains(&length), "{length}");
+    let whole = judge(&server, folder.path(), &replay);
+    assert_eq!(whole.first() % GOP, 0, "it begins with a keyframe");
+    let before = server.get(string(&replay, "url")).bytes();
+    let held = number(&replay, "out_s") * FPS as f64;
+    assert_eq!(whole.counters.len() as u64, held.round() as u64);
+
+    let received = server.received();
+    server.wait_for_bytes(received + 1_000_000);
+    assert_eq!(
+        server.get(string(&replay, "url")).bytes(),
+        before,
+        "it stays"
+    );
+    for (start, end) in [(7, 40), (20, 21), (31, 60), (0, 15)] {
+        let seconds = |picture: u64| picture as f64 / FPS as f64;
+        let trim = json!({"in_s": seconds(start), "out_s": seconds(end)});
+        let trimmed = answer(server.send(&patch(&place(&replay), &trim)), 200);
+        assert_close(&trimmed, "duration_s", seconds(end - start));
+        let cut = judge(&server, folder.path(), &trimmed);
+        let first = whole.first() + start;
+        assert_eq!(
+            cut.first(),
+            first / GOP * GOP,
+            "from the keyframe before picture {first}"
+        );
+        assert_eq!(cut.last(), whole.first() + end - 1);
+    }
+}
+
+/// It is there at once, and goes on until it is complete.
+#[test]
+fn it_reaches_forward() {
+    let folder = folder();
+    let server = demo(folder.path());
+    server.wait_for_window(2.0);
+    let replay = save(&server, &json!({"last": "1s", "plus": "2s"}));
+    assert_eq!(replay["growing"], true);
+    let early = judge(&server, folder.path(), &replay);
+    let whole = eventually("it is complete", || {
+        let replay = server.get(&place(&replay)).json();
+        (replay["growing"] == false).then_some(replay)
+    });
+    assert_close(&whole, "duration_s", 3.0);
+    let cut = judge(&server, folder.path(), &whole);
+    assert_eq!(cut.first(), early.first());
+    assert!(
+        cut.last() > early.last() + FPS,
+        "{} and {}",
+        cut.last(),
+        early.last()
+    );
+}
+
+/// Two halves, and both of them joined the other way round.
+#[test]
+fn it_is_split_and_joined_to_a_reel() {
+    let (server, folder) = recorded(10);
+    let replay = save(&server, &json!({}));
+    let split = post(&(place(&replay) + "/split"), &json!({"at_s": 4.0}));
+    let halves = answer(server.send(&split), 201);
+    let pictures = |half: &Value| {
+        let cut = judge(&server, folder.path(), half);
+        (cut.first(), cut.last())
+    };
+    assert_eq!(pictures(&halves[0]), (0, 4 * FPS - 1));
+    assert_eq!(pictures(&halves[1]), (4 * FPS, 10 * FPS - 1));
+    let ids = json!({"replays": [halves[1]["id"], halves[0]["id"]], "name": "Reel"});
+    let reel = answer(server.send(&post("/api/v1/replays/join", &ids)), 201);
+    let file = download(&server, folder.path(), &reel);
+    let joined = Cut::judge_joined(Path::new(&file));
+    let expected: Vec<u64> = (4 * FPS..10 * FPS).chain(0..4 * FPS).collect();
+    assert_eq!(joined.counters, expected);
+}
+
+/// A key that is hit again and again, by several at a time.
+#[test]
+fn a_hundred_saves_are_a_hundred_replays() {
+    let (server, _folder) = recorded(10);
+    let one = save(&server, &json!({}));
+    thread::scope(|scope| {
+        for worker in 0..4 {
+            let server = &server;
+            scope.spawn(move || {
+                for n in 0..25 {
+                    let name = format!("{worker}/{n}");
+                    save(
+                        server,
+                        &json!({"last": format!("{}s", n % 5 + 1), "name": name}),
+                    );
+                }
+            });
+        }
+    });
+    let all = server.get("/api/v1/replays").json();
+    let mut ids: Vec<&str> = array(&all)
+        .iter()
+        .map(|replay| string(replay, "id"))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 101);
+    assert_eq!(
+        array(&server.get("/api/v1/replays?name=3/").json()).len(),
+        25
+    );
+    // All of them are parts of the first, and take no more than it does.
+    let clear = post("/api/v1/channels/main/clear", &json!({}));
+    assert_eq!(server.send(&clear).status, 200);
+    let held = server.status()["memory"]["held_bytes"].as_u64();
+    assert!(held <= one["bytes"].as_u64(), "{held:?} for {one}");
+}
+
+/// What is deleted while somebody downloads it is gone for everybody else.
+#[test]
+fn a_download_ends_well_when_the_replay_is_deleted() {
+    let (server, _folder) = recorded(20);
+    let replay = save(&server, &json!({"clear": true}));
+    let url = string(&replay, "url");
+    let whole = server.get(url).bytes();
+    let mut download = server.get(url);
+    let mut bytes = vec![0; 188];
+    download.body().read_exact(&mut bytes).expect("it begins");
+    assert_eq!(server.send(&delete(&place(&replay))).status, 204);
+    assert_eq!(server.get(url).status, 404);
+    download.body().read_to_end(&mut bytes).expect("it goes on");
+    assert!(bytes == whole);
+    eventually("its memory is free", || {
+        (server.status()["memory"]["held_bytes"] == 0).then_some(())
+    });
+}
+
+const LIMIT: u64 = 16 << 20;
+
+/// Records for as long as it lives, as fast as it is read.
+struct Flood {
+    stream: TcpStream,
+    card: lookback_testcard::Stream,
+}
+
+impl Flood {
+    fn start(folder: &Path, more: &[&str]) -> (Server, Self) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let input = format!("tcp://{address}");
+        let arguments = [&["--input", &input, "--memory", "16MiB"], more].concat();
+        let server = Server::start(folder, &arguments);
+        let stream = TcpStream::connect(&address).expect("it listens");
+        let card = lookback_testcard::TestCard::new(lookback_testcard::Config {
+            width: 1280,
+            height: 720,
+            ..Default::default()
+        });
+        let card = card.expect("a size that the card can have");
+        let card = lookback_testcard::Stream::new(card, 0, card::START);
+        (server, Self { stream, card })
+    }
+
+    /// Sends so many seconds, and waits until they are read.
+    fn send(&mut self, server: &Server, seconds: usize) {
+        let chunks: Vec<_> = self.card.by_ref().take(seconds * FPS as usize).collect();
+        let before = server.received();
+        let mut sent = 0;
+        for chunk in chunks {
+            self.stream.write_all(&chunk.bytes).expect("it is read");
+            sent += chunk.bytes.len() as u64;
+        }
+        server.wait_for_bytes(before + sent);
+    }
+}
+
+/// The window keeps its room, what to delete is said, and recording goes on.
+#[test]
+fn beyond_its_room_a_save_is_refused() {
+    let folder = folder();
+    let (server, mut flood) = Flood::start(folder.path(), &["--keep-live", "4s"]);
+    flood.send(&server, 10);
+    let mut kept = 0;
+    let refused = loop {
+        let refused = server.send(&post("/api/v1/replays", &json!({"last": "3s"})));
+        if refused.status != 201 {
+            break answer(refused, 507);
+        }
+        kept += 1;
+        assert!(kept < 100, "it never fills up");
+        flood.send(&server, 3);
+    };
+    assert!(kept > 1, "there is room for {kept}");
+    assert_eq!(refused["code"], "memory_full");
+    let oldest = &refused["delete"][0];
+    assert_eq!(oldest["name"], "Replay 1", "{refused}");
+    assert!(string(&refused, "detail").contains(string(oldest, "id")));
+    let told = run(&server, folder.path(), &["save", "--last", "3s"]);
+    assert_eq!(told.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains(string(oldest, "id")), "{told}");
+    for replay in array(&refused["delete"]) {
+        let place = format!("/api/v1/replays/{}", string(replay, "id"));
+        assert_eq!(server.send(&delete(&place)).status, 204);
+    }
+    save(&server, &json!({"last": "3s"}));
+    flood.send(&server, 10);
+    stays_within_limit(&server);
+    let window = server.channel()["window"].take();
+    assert!(number(&window, "duration_s") >= 4.0, "{window}");
+}
+
+/// As set, the oldest goes; not the locked one, and not silently.
+#[test]
+fn the_oldest_is_dropped_where_that_is_wanted() {
+    let folder = folder();
+    let arguments = ["--keep-live", "4s", "--when-full", "drop-oldest"];
+    let (server, mut flood) = Flood::start(folder.path(), &arguments);
+    flood.send(&server, 10);
+    let locked = save(&server, &json!({"last": "2s", "locked": true}));
+    let mut dropped: Vec<Value> = Vec::new();
+    let mut saved = Vec::new();
+    while dropped.len() < 4 {
+        assert!(saved.len() < 100, "it never fills up");
+        flood.send(&server, 3);
+        let replay = save(&server, &json!({"last": "3s"}));
+        dropped.extend(array(&replay["dropped"]).to_vec());
+        saved.push(replay["id"].clone());
+        stays_within_limit(&server);
+    }
+    assert_eq!(dropped, saved[..dropped.len()]);
+    let problems = server.channel()["problems"].take();
+    let counted = array(&problems)
+        .iter()
+        .find(|it| it["code"] == "replay_dropped");
+    assert!(
+        counted.is_some_and(|it| it["count"] == dropped.len()),
+        "{problems}"
+    );
+    assert!(
+        server.log().contains("was dropped to make room"),
+        "{}",
+        server.log()
+    );
+    let left = server.get("/api/v1/replays").json();
+    assert_eq!(array(&left).len(), 1 + saved.len() - dropped.len());
+    judge(&server, folder.path(), &locked);
+    assert_eq!(server.send(&delete(&place(&locked))).status, 409);
+}
+
+/// The commands of the program: tables for people, JSON for programs.
+#[test]
+fn the_command_line_keeps_finds_and_lets_go() {
+    let (server, folder) = recorded(10);
+    let ask = |line: &str| {
+        let output = run(&server, folder.path(), &line.split(' ').collect::<Vec<_>>());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line}: {told}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let told = ask("save --last 3s --name Goal --tag red");
+    let id = told.split(' ').next().expect("the id").to_owned();
+    assert_eq!(told, format!("{id}  Goal: 3.0 s\n"));
+    let second: Value = serde_json::from_str(&ask("save --json --lock")).expect("JSON");
+    let table = ask("list");
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("ID") && lines.len() == 3, "{table}");
+    assert!(
+        lines[1].contains("Replay 2 (locked)"),
+        "the newest first: {table}"
+    );
+    assert!(
+        lines[2].starts_with(&id) && lines[2].ends_with("red"),
+        "{table}"
+    );
+    assert_eq!(ask("list go").lines().count(), 2);
+    assert_eq!(ask("list --tag blue"), "no replays\n");
+    let listed: Value = serde_json::from_str(&ask("list --json GOAL")).expect("JSON");
+    assert_eq!(listed[0]["id"], id.as_str());
+    let told = ask(&format!("play --replay {id}"));
+    assert!(
+        told.starts_with("deck main: playing, at 0.") && told.contains("of 3.0 s"),
+        "{told}"
+    );
+    assert_eq!(ask("clear"), "cleared: main\n");
+    assert_eq!(server.channel()["window"], Value::Null);
+    assert_eq!(ask(&format!("delete {id}")), format!("deleted: {id}\n"));
+    for (line, word) in [
+        (format!("delete {id}"), "no such replay"),
+        (format!("delete {}", string(&second, "id")), "unlock"),
+        ("save".to_owned(), "nothing is recorded"),
+        ("save --channel other".to_owned(), "no channel other"),
+        (format!("play --replay {id}"), "no such replay"),
+        ("list --from noon".to_owned(), "-30s"),
+    ] {
+        let output = run(&server, folder.path(), &line.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            told.contains(word) && told.lines().count() == 1,
+            "{line}: {told}"
+        );
+    }
+}
+
+/// Whoever listens hears of each replay that is made, changed and deleted.
+#[test]
+fn events_tell_what_becomes_of_replays() {
+    let (server, _folder) = recorded(5);
+    let address = server.url("").replace("http://", "");
+    let stream = TcpStream::connect(&address).expect("it listens");
+    stream
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a socket takes a time-out");
+    let (mut socket, _) = tungstenite::client(format!("ws://{address}/api/v1/events"), stream)
+        .unwrap_or_else(|error| panic!("no WebSocket: {error}"));
+    let next = |socket: &mut tungstenite::WebSocket<TcpStream>| loop {
+        if let Message::Text(text) = socket.read().expect("it goes on") {
+            let event: Value = serde_json::from_str(&text).expect("JSON");
+            if event["type"] == "replay" {
+                return event;
+            }
+        }
+    };
+    // Whoever has been told something is told of everything from then on.
+    socket.read().expect("the state of the deck");
+    let replay = save(&server, &json!({"name": "Goal"}));
+    let event = next(&mut socket);
+    assert_eq!(
+        (&event["change"], &event["name"]),
+        (&json!("created"), &json!("Goal"))
+    );
+    answer(
+        server.send(&patch(&place(&replay), &json!({"name": "Foul"}))),
+        200,
+    );
+    let event = next(&mut socket);
+    assert_eq!(
+        (&event["change"], &event["name"]),
+        (&json!("changed"), &json!("Foul"))
+    );
+    server.send(&delete(&place(&replay)));
+    let event = next(&mut socket);
+    assert_eq!(
+        (&event["change"], &event["id"]),
+        (&json!("deleted"), &replay["id"])
+    );
+}
+
+fn demo(folder: &Path) -> Server {
+    let mut command = server::command(folder, &["demo", "--listen", "127.0.0.1:0"]);
+    Server::spawn(folder, &mut command)
+}
+
+/// A server that has recorded so much of the card.
+fn recorded(seconds: u32) -> (Server, TempDir) {
+    let folder = folder();
+    let input = folder.path().join("card.ts");
+    card::write(&input, seconds);
+    let server = Server::start(folder.path(), &["--input", text(&input)]);
+    server.wait_for("the file is read", |channel| {
+        channel["state"] == "waiting" && channel["runs"] == 1
+    });
+    (server, folder)
+}
+
+fn save(server: &Server, body: &Value) -> Value {
+    answer(server.send(&post("/api/v1/replays", body)), 201)
+}
+
+#[track_caller]
+fn answer(response: Response, status: u16) -> Value {
+    let answered = response.status;
+    let body = response.json();
+    assert_eq!(answered, status, "{body}");
+    body
+}
+
+fn place(replay: &Value) -> String {
+    format!("/api/v1/replays/{}", string(replay, "id"))
+}
+
+fn download(server: &Server, folder: &Path, replay: &Value) -> String {
+    let file = folder.join("replay.ts");
+    let bytes = server.get(string(replay, "url")).bytes();
+    fs::write(&file, bytes).expect("the test's folder takes files");
+    text(&file).to_owned()
+}
+
+fn judge(server: &Server, folder: &Path, replay: &Value) -> Cut {
+    Cut::judge(Path::new(&download(server, folder, replay)))
+}
+
+fn run(server: &Server, folder: &Path, arguments: &[&str]) -> Output {
+    let url = server.url("");
+    let arguments = [arguments, &["--server", &url]].concat();
+    let mut command = server::command(folder, &arguments);
+    command.output().expect("it starts")
+}
+
+/// The design's bound on what is resident: the limit and 3 %, and 16 MiB for the program.
+fn stays_within_limit(server: &Server) {
+    let memory = server.status()["memory"].take();
+    assert!(memory["used_bytes"].as_u64() <= Some(LIMIT), "{memory}");
+    let resident = server.peak_resident_bytes();
+    assert!(
+        resident <= LIMIT * 103 / 100 + (16 << 20),
+        "{resident} bytes, {memory}"
+    );
+}
+
+fn string<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {key} in {value}"))
+}
+
+fn number(value: &Value, key: &str) -> f64 {
+    value[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("no {key} in {value}"))
+}
+
+fn array(value: &Value) -> &[Value] {
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("{value} is no list"))
+}
+
+#[track_caller]
+fn assert_close(value: &Value, key: &str, expected: f64) {
+    let found = number(value, key);
+    assert!(
+        (found - expected).abs() < 0.002,
+        "{key} is {found}, not {expected}"
+    );
+}
