@@ -30,6 +30,7 @@
 
 mod audio;
 mod bits;
+mod black;
 mod flush;
 mod format;
 mod h264;
@@ -42,6 +43,7 @@ mod start_code;
 mod stream;
 
 pub use audio::{AudioFormat, Silence, audio_duration, audio_format, silence};
+pub use black::black;
 pub use flush::{Around, Flush};
 pub use format::{Colour, VideoFormat};
 pub use parameter_sets::ParameterSets;
