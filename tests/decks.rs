@@ -258,6 +258,29 @@ fn a_deck_shows_what_is_recorded() {
     assert!(shown.len() as u64 > 5 * card::FPS, "{}", shown.len());
 }
 
+/// Black before the play and after it, and nothing that a decoder stumbles over in between.
+#[test]
+fn an_empty_deck_can_be_black() {
+    let stage = Stage::with(&["--idle", "black"]);
+    let reader = Reader::start(stage.feed());
+    eventually("it is black at once", || {
+        (reader.len() > 188 * 30).then_some(())
+    });
+    stage.deck("load", &json!({"last": "1s", "then": "idle"}));
+    eventually("it has played", || {
+        (stage.state()["state"] == "idle").then_some(())
+    });
+    thread::sleep(Duration::from_millis(200));
+    let file = stage.folder.path().join("black.ts");
+    fs::write(&file, reader.stop()).expect("the test's folder takes files");
+    assert_eq!(warnings(text(&file)), "");
+    let pictures = ffmpeg::pictures(text(&file), card::WIDTH, card::HEIGHT);
+    let is_black = |luma: &Vec<u8>| luma.iter().all(|&sample| sample == 16);
+    let played = pictures.iter().filter(|luma| !is_black(luma)).count();
+    assert!(is_black(&pictures[0]) && is_black(&pictures[pictures.len() - 1]));
+    assert!((30..60).contains(&played), "{played} of {}", pictures.len());
+}
+
 /// One that connects and reads nothing is its own problem.
 #[test]
 fn a_stalled_reader_holds_up_nobody() {

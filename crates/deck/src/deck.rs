@@ -11,7 +11,7 @@ use lookback_mpegts::Ticks;
 use lookback_replay::{Gone, Program, Unit};
 
 use crate::head::{Fetched, Head, Pending};
-use crate::preroll::preroll;
+use crate::preroll::{black_of, preroll};
 use crate::reader::{Live, Reader, Source};
 use crate::speed::{Gait, Speed};
 use crate::stretch::{Stretch, duration};
@@ -91,6 +91,8 @@ pub enum Idle {
     /// The last picture.
     #[default]
     Last,
+    /// Nothing; where no black picture is known of the codec, the last one.
+    Black,
     /// A channel.
     Live(Live),
 }
@@ -250,6 +252,9 @@ impl Deck {
         self.head = None;
         self.at = 0;
         self.mode = Mode::Idle;
+        if matches!(self.idle, Idle::Black) {
+            self.send_black();
+        }
     }
 
     /// Goes to another moment of the item. Gives whether that was within it: otherwise it goes to the end
@@ -375,7 +380,11 @@ impl Deck {
     /// If the clip had to be let go.
     pub fn preroll(&self) -> Result<Vec<Output>, Gone> {
         let Some(head) = &self.head else {
-            return Ok(Vec::new());
+            let program = self
+                .program
+                .as_ref()
+                .filter(|_| matches!(self.idle, Idle::Black));
+            return Ok(program.map_or(Vec::new(), |program| black_of(program, self.next)));
         };
         let (Some(program), Some(shown)) = (head.reader.program(), head.shown) else {
             return Ok(Vec::new());
@@ -693,6 +702,24 @@ impl Deck {
             *until = unit.pts + Ticks(length);
             self.outbox.push_back(Output::Unit(unit));
         }
+    }
+
+    fn send_black(&mut self) {
+        let black = self.program.as_ref().and_then(Program::black);
+        let Some(picture) = black else { return };
+        let at = self.next;
+        self.last_picture = Some(at);
+        self.next = at + FRAME;
+        self.next_shown = None;
+        self.fill_with_silence(self.next);
+        self.outbox.push_back(Output::Unit(Unit {
+            stream: 0,
+            pts: at,
+            dts: at,
+            random_access: true,
+            payload: vec![picture],
+        }));
+        self.outbox.push_back(Output::Still);
     }
 
     fn fill_with_silence(&mut self, until: Ticks) {

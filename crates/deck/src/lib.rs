@@ -17,6 +17,6 @@ mod speed;
 mod stretch;
 
 pub use deck::{Deck, Idle, Item, Load, Mode, Next, Output, Seek, Status, Then};
-pub use preroll::preroll_of;
+pub use preroll::{black_of, preroll_of};
 pub use reader::{Live, Source};
 pub use speed::{Speed, SpeedError};

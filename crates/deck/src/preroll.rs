@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone, Program, Unit};
 
@@ -17,6 +18,40 @@ const LENGTH: Ticks = Ticks(90_000);
 /// If the clip had to be let go.
 pub fn preroll_of(clip: &Arc<Clip>, shown: Ticks, end: Ticks) -> Result<Vec<Output>, Gone> {
     preroll(&Reader::of(clip), clip.program(), shown, end)
+}
+
+/// A second of black up to `end` of a feed. Nothing where no black picture is known of the codec.
+pub fn black_of(program: &Program, end: Ticks) -> Vec<Output> {
+    let Some(picture) = program.black() else {
+        return Vec::new();
+    };
+    let start = end - LENGTH;
+    let unit = |stream, at, payload| {
+        Output::Unit(Unit {
+            stream,
+            pts: at,
+            dts: at,
+            random_access: true,
+            payload,
+        })
+    };
+    let sounds = (1..program.codecs().len()).filter_map(|stream| {
+        let silence = program
+            .silence(stream)
+            .filter(|silence| silence.ticks > 0)?;
+        let frames = usize::try_from(LENGTH.0 / silence.ticks).unwrap_or(0);
+        let payload = Bytes::copy_from_slice(&silence.payload);
+        Some(unit(stream, start, vec![payload; frames]))
+    });
+    let pictures = (0..LENGTH.0 / FRAME.0).map(|n| {
+        let at = start + Ticks(n * FRAME.0);
+        unit(0, at, vec![picture.clone()])
+    });
+    std::iter::once(Output::Program(program.clone()))
+        .chain(sounds)
+        .chain(pictures)
+        .chain([Output::Still])
+        .collect()
 }
 
 pub(crate) fn preroll(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lookback_deck::{Deck, Idle, Item, Live, Load, Mode, Next, Output, Seek, Source, Speed, Then};
 use lookback_mpegts::Ticks;
-use lookback_replay::{Channel, Limits, Recorder, Selection, Wall, Writer};
+use lookback_replay::{Channel, Limits, Recorder, Selection, Unit, Wall, Writer};
 use lookback_testcard::{Chunk, Config, Stream, TestCard};
 use proptest::prelude::*;
 
@@ -462,4 +462,39 @@ proptest! {
             prop_assert!(pair[1].number == pair[0].number + 1 || pair[1].number % 15 == 0, "{pair:?}");
         }
     }
+}
+
+#[test]
+fn an_empty_deck_is_black() {
+    let mut studio = Studio::new(|_| Idle::Black);
+    studio.run(5.0);
+    let now = Wall(studio.now.as_micros() as i64);
+    let clip = studio.channel.clip(Selection::All, now).expect("recorded");
+    let black = clip.program().black().expect("of H.264");
+    studio.load(Source::Clip(clip), Then::Idle);
+    studio.run(2.0);
+    studio.sent.clear();
+    studio.deck.stop();
+    studio.run(1.0);
+    let pictures = |sent: &[(Duration, Output)]| -> Vec<Unit> {
+        let pictures = sent.iter().filter_map(|(_, output)| match output {
+            Output::Unit(unit) if unit.stream == 0 => Some(unit.clone()),
+            _ => None,
+        });
+        pictures.collect()
+    };
+    let shown = pictures(&studio.sent);
+    assert_eq!(shown.len(), 1);
+    assert!(shown[0].random_access && shown[0].payload == [black.clone()]);
+    assert!(matches!(studio.sent.last(), Some((_, Output::Still))));
+
+    let preroll = studio.deck.preroll().expect("nothing to let go");
+    let preroll: Vec<_> = preroll
+        .into_iter()
+        .map(|output| (studio.now, output))
+        .collect();
+    let given = pictures(&preroll);
+    assert!(given.len() == 30 && given.iter().all(|unit| unit.payload == [black.clone()]));
+    assert!(given.windows(2).all(|pair| pair[1].pts > pair[0].pts));
+    assert!(given[29].pts < studio.deck.feed_time());
 }

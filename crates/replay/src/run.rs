@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lookback_codec::{AudioFormat, Codec, Silence, VideoFormat};
+use lookback_codec::{AudioFormat, Codec, Silence, VideoFormat, black};
 use lookback_mpegts::{MuxStream, Muxer, MuxerConfig, Pid, Ticks};
 
 use crate::wall::{Wall, WallMap};
@@ -152,6 +152,7 @@ impl Run {
                 .iter()
                 .map(|&track| self.tracks[track].silence.clone())
                 .collect(),
+            video: self.tracks[self.cut].video.clone(),
         }
     }
 
@@ -200,6 +201,7 @@ pub struct Program {
     config: MuxerConfig,
     codecs: Vec<Codec>,
     silences: Vec<Option<Silence>>,
+    video: Option<VideoFormat>,
 }
 
 impl Program {
@@ -216,6 +218,11 @@ impl Program {
     /// What each stream carries.
     pub fn codecs(&self) -> &[Codec] {
         &self.codecs
+    }
+
+    /// A black keyframe for the first stream; `None` where it is not known how to make one.
+    pub fn black(&self) -> Option<Bytes> {
+        Some(black(self.video.as_ref()?)?.into())
     }
 
     /// What to send on a stream when there is nothing to be heard; `None` where it is not known.

@@ -90,6 +90,7 @@ impl Decks {
 fn idle(show: &Show, recorder: &Recorder) -> Result<Idle, Usage> {
     let (name, delay) = match show {
         Show::Last => return Ok(Idle::Last),
+        Show::Black => return Ok(Idle::Black),
         Show::Live { channel, delay } => (channel, *delay),
     };
     let channel = match name {

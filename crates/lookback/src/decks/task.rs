@@ -10,7 +10,7 @@ use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use lookback_deck::{
-    Deck, Idle, Item, Load, Mode, Next, Output, Source, Speed, Status, Then, preroll_of,
+    Deck, Idle, Item, Load, Mode, Next, Output, Source, Speed, Status, Then, black_of, preroll_of,
 };
 use lookback_replay::{Clip, Recorder, Selection};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -227,9 +227,17 @@ impl Task {
         let newest = channels
             .first()
             .and_then(|channel| channel.clip(NEWEST, clock::now()).ok());
-        let newest = newest
-            .and_then(|clip| preroll_of(&clip, clip.timeline().end, self.deck.feed_time()).ok());
-        let mut outputs = newest.unwrap_or_default();
+        let Some(clip) = newest else {
+            return Vec::new();
+        };
+        let end = self.deck.feed_time();
+        if matches!(self.idle, Idle::Black) {
+            let black = black_of(&clip.program(), end);
+            if !black.is_empty() {
+                return black;
+            }
+        }
+        let mut outputs = preroll_of(&clip, clip.timeline().end, end).unwrap_or_default();
         outputs.push(Output::Still);
         outputs
     }

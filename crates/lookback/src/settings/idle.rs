@@ -18,6 +18,8 @@ pub(crate) enum Show {
     /// The last picture.
     #[default]
     Last,
+    /// Nothing.
+    Black,
     /// What a channel records, the first one unless it is named, so much later.
     Live {
         channel: Option<Name>,
@@ -51,11 +53,12 @@ impl FromStr for Show {
         };
         match (show, &channel, delay) {
             ("last", None, None) => Ok(Self::Last),
+            ("black", None, None) => Ok(Self::Black),
             ("live", _, _) => Ok(Self::Live {
                 channel,
                 delay: delay.map_or(Duration::ZERO, Duration::from),
             }),
-            _ => Err("it is last, live, live:CHANNEL or live:CHANNEL+10s".to_owned()),
+            _ => Err("it is last, black, live, live:CHANNEL or live:CHANNEL+10s".to_owned()),
         }
     }
 }
@@ -72,6 +75,7 @@ mod tests {
         };
         for (text, deck, show) in [
             ("last", None, Show::Last),
+            ("b=black", Some("b"), Show::Black),
             ("live", None, live(None, 0)),
             ("live+10s", None, live(None, 10)),
             ("b=live:cam2", Some("b"), live(Some("cam2"), 0)),
