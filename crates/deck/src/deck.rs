@@ -44,6 +44,8 @@ pub struct Item {
     pub speed: Speed,
     /// Where on its timeline it begins and ends, to the picture; `None` for all of it.
     pub span: Option<Range<Ticks>>,
+    /// Whether the next item always follows, as the next part of the same.
+    pub continues: bool,
 }
 
 impl Item {
@@ -638,8 +640,12 @@ impl Deck {
     }
 
     fn ended(&mut self, now: Instant) {
-        self.outbox.push_back(Output::Ended);
         let last = self.at + 1 == self.items.len();
+        let continues = self.items.get(self.at).is_some_and(|item| item.continues);
+        if continues && !last && self.mode == Mode::Playing && !self.speed.is_reverse() {
+            return self.enter(self.at + 1, now);
+        }
+        self.outbox.push_back(Output::Ended);
         if self.speed.is_reverse() || self.mode == Mode::Paused {
             return self.hold();
         }

@@ -80,6 +80,7 @@ impl<'a> Rig<'a> {
             clip: Arc::clone(&self.tape.clip),
             speed: Speed::new(speed).expect("a good speed"),
             span: None,
+            continues: false,
         });
         let items = items.collect();
         self.deck.load(Load { items, play, then }, self.now);
@@ -92,9 +93,10 @@ impl<'a> Rig<'a> {
             clip: Arc::clone(&self.tape.clip),
             speed: Speed::new(speed).expect("a good speed"),
             span: Some(start + Ticks(from * FRAME)..start + Ticks(to * FRAME)),
+            continues: true,
         });
         let items = items.collect();
-        let then = Then::Next;
+        let then = Then::Hold;
         self.deck.load(Load { items, play, then }, self.now);
     }
 
@@ -237,6 +239,11 @@ fn a_span_plays_from_its_first_picture_to_its_last_and_then_the_next() {
         );
         assert_eq!(rig.mode(), Mode::Paused);
         assert!(matches!(rig.sent.last(), Some((_, Output::Still))));
+        let ended = rig
+            .sent
+            .iter()
+            .filter(|(_, it)| matches!(it, Output::Ended));
+        assert_eq!(ended.count(), 1, "what continues has not ended");
     }
 }
 

@@ -322,6 +322,7 @@ fn once(clip: Arc<Clip>) -> Load {
     Load {
         items: vec![Item {
             span: None,
+            continues: false,
             clip,
             speed: Speed::NORMAL,
         }],

@@ -57,6 +57,7 @@ impl Stage {
         Command::Load(Load {
             items: vec![Item {
                 span: None,
+                continues: false,
                 clip: self.clip(),
                 speed: Speed::NORMAL,
             }],

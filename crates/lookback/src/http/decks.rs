@@ -241,6 +241,7 @@ impl Entry {
             clip,
             speed: speed(given.unwrap_or(1.0))?,
             span: None,
+            continues: false,
         }])
     }
 }
@@ -259,12 +260,17 @@ fn replayed(
     let replay = app.shelf.look().named(id)?;
     let speed = speed(given.unwrap_or(replay.speed()))?;
     let angle = replays::angle(&replay, wanted.channel.as_deref())?;
-    let pieces = angle.pieces().into_iter();
-    let items = pieces.map(|(clip, span)| Item {
-        clip,
-        speed,
-        span: Some(span),
-    });
+    let pieces = angle.pieces();
+    let last = pieces.len() - 1;
+    let items = pieces
+        .into_iter()
+        .enumerate()
+        .map(|(at, (clip, span))| Item {
+            clip,
+            speed,
+            span: Some(span),
+            continues: at < last,
+        });
     Ok(items.collect())
 }
 
