@@ -14,8 +14,9 @@ use tungstenite::Message;
 use crate::support::card::{self, FPS};
 use crate::support::cut::Cut;
 use crate::support::http::{Response, delete, patch, post};
+use crate::support::reader::Reader;
 use crate::support::server::{self, Server};
-use crate::support::{DEADLINE, eventually, folder, free_port, text};
+use crate::support::{DEADLINE, deck, eventually, ffmpeg, folder, free_port, text};
 
 /// Pictures from keyframe to keyframe of the card.
 const GOP: u64 = 15;
@@ -102,6 +103,58 @@ fn it_is_split_and_joined_to_a_reel() {
     let joined = Cut::judge_joined(Path::new(&file));
     let expected: Vec<u64> = (4 * FPS..10 * FPS).chain(0..4 * FPS).collect();
     assert_eq!(joined.counters, expected);
+}
+
+/// Pictures that are coded in another order than they are shown in: a deck shows all that are between in
+/// and out, and behind them those alone that they refer to.
+#[test]
+fn a_deck_shows_it_to_the_picture_among_b_frames() {
+    const B_PICTURES: u64 = 3;
+    let folder = folder();
+    let (plain, input) = (
+        folder.path().join("plain.ts"),
+        folder.path().join("card.ts"),
+    );
+    card::write(&plain, 10);
+    let codec = format!("-c:v libx264 -preset veryfast -bf {B_PICTURES} -g 30 -c:a aac");
+    let x264 = "-x264-params b-adapt=0:scenecut=0";
+    ffmpeg::make(&[&plain], &format!("{codec} {x264}"), &input);
+    let server = recorded_from(folder.path(), &input);
+    let replay = save(&server, &json!({}));
+    let (from, mut beyond) = (70, Vec::new());
+    for to in 84..=84 + B_PICTURES {
+        let seconds = |picture: u64| (picture as f64 / FPS as f64).max(0.0);
+        let trim = json!({"in_s": seconds(from), "out_s": seconds(to)});
+        answer(server.send(&patch(&place(&replay), &trim)), 200);
+        let reader = Reader::start(server.get("/decks/main.ts").into_body());
+        eventually("the newest is shown first", || {
+            (reader.len() > 188 * 10).then_some(())
+        });
+        let load = json!({"replay": replay["id"], "then": "idle"});
+        deck::command(&server, "load", &load);
+        eventually("it has played", || {
+            (server.status()["decks"][0]["state"] == "idle").then_some(())
+        });
+        let file = folder.path().join("feed.ts");
+        fs::write(&file, reader.stop()).expect("the test's folder takes files");
+        let shown = card::counters(text(&file));
+        let before = shown.iter().rposition(|&counter| counter > 200);
+        let played = &shown[before.expect("the newest") + 1..];
+        let start = played.iter().position(|&counter| counter == from);
+        let played = &played[start.expect("the first picture")..];
+        let length = (to - from) as usize;
+        assert_eq!(
+            played[..length],
+            (from..to).collect::<Vec<_>>(),
+            "to {to}: {played:?}"
+        );
+        beyond.push(played.len() - length);
+    }
+    // A picture may need the one that all of its group refer to, and the middle one of them.
+    assert!(
+        beyond.contains(&0) && beyond.iter().all(|&more| more <= 2),
+        "{beyond:?}"
+    );
 }
 
 /// A key that is hit again and again, by several at a time.
@@ -382,11 +435,16 @@ fn recorded(seconds: u32) -> (Server, TempDir) {
     let folder = folder();
     let input = folder.path().join("card.ts");
     card::write(&input, seconds);
-    let server = Server::start(folder.path(), &["--input", text(&input)]);
+    let server = recorded_from(folder.path(), &input);
+    (server, folder)
+}
+
+fn recorded_from(folder: &Path, input: &Path) -> Server {
+    let server = Server::start(folder, &["--input", text(input)]);
     server.wait_for("the file is read", |channel| {
         channel["state"] == "waiting" && channel["runs"] == 1
     });
-    (server, folder)
+    server
 }
 
 fn save(server: &Server, body: &Value) -> Value {

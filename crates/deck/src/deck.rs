@@ -42,6 +42,8 @@ pub struct Item {
     pub source: Source,
     /// How fast.
     pub speed: Speed,
+    /// Whether the next item always follows, as the next part of the same.
+    pub continues: bool,
 }
 
 /// What a deck is loaded with.
@@ -462,6 +464,7 @@ impl Deck {
         self.items = vec![Item {
             source: Source::Live(live),
             speed: Speed::NORMAL,
+            continues: false,
         }];
         self.mode = Mode::Playing;
         self.enter(0, now);
@@ -749,8 +752,12 @@ impl Deck {
     }
 
     fn ended(&mut self, now: Instant) {
-        self.outbox.push_back(Output::Ended);
         let last = self.at + 1 == self.items.len();
+        let continues = self.items.get(self.at).is_some_and(|item| item.continues);
+        if continues && !last && self.mode == Mode::Playing && !self.speed.is_reverse() {
+            return self.enter(self.at + 1, now);
+        }
+        self.outbox.push_back(Output::Ended);
         if self.speed.is_reverse() || self.mode == Mode::Paused {
             return self.hold();
         }

@@ -85,6 +85,7 @@ impl Studio {
         let item = Item {
             source,
             speed: Speed::NORMAL,
+            continues: false,
         };
         let load = Load {
             items: vec![item],

@@ -141,6 +141,7 @@ impl<'a> Rig<'a> {
         let items = speeds.iter().map(|&speed| Item {
             source: Source::Clip(Arc::clone(&self.tape.clip)),
             speed: Speed::new(speed).expect("a good speed"),
+            continues: false,
         });
         let items = items.collect();
         self.deck.load(Load { items, play, then }, self.now);
@@ -155,9 +156,10 @@ impl<'a> Rig<'a> {
                 start + Ticks(from * FRAME)..start + Ticks(to * FRAME),
             ),
             speed: Speed::new(speed).expect("a good speed"),
+            continues: true,
         });
         let items = items.collect();
-        let then = Then::Next;
+        let then = Then::Hold;
         self.deck.load(Load { items, play, then }, self.now);
     }
 
@@ -300,6 +302,11 @@ fn a_span_plays_from_its_first_picture_to_its_last_and_then_the_next() {
         );
         assert_eq!(rig.mode(), Mode::Paused);
         assert!(matches!(rig.sent.last(), Some((_, Output::Still))));
+        let ended = rig
+            .sent
+            .iter()
+            .filter(|(_, it)| matches!(it, Output::Ended));
+        assert_eq!(ended.count(), 1, "what continues has not ended");
     }
 }
 

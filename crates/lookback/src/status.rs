@@ -28,7 +28,7 @@ fn table(status: &Status) -> String {
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     rows.extend(status.channels.iter().map(row));
     let mut text = format!(
-        "lookback {}: {} of {} used, {} of it held by clips\n\n",
+        "lookback {}: {} of {} used, {} of it held by clips and replays\n\n",
         status.version,
         mebibytes(memory.used_bytes as u64),
         mebibytes(memory.limit_bytes as u64),
@@ -140,7 +140,7 @@ mod tests {
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(
             lines[0],
-            "lookback 1.2.3: 1.0 MiB of 512.0 MiB used, 0.5 MiB of it held by clips"
+            "lookback 1.2.3: 1.0 MiB of 512.0 MiB used, 0.5 MiB of it held by clips and replays"
         );
         for cell in [
             "1:02:03",

@@ -171,6 +171,15 @@ impl Channel {
     /// # Errors
     /// If there is nothing to play, or nothing in the selection.
     pub fn clip(self: &Arc<Self>, selection: Selection, now: Wall) -> Result<Arc<Clip>, ClipError> {
+        Ok(Arc::clone(&*self.kept_clip(selection, now)?))
+    }
+
+    /// The same, and it is not let go.
+    pub(crate) fn kept_clip(
+        self: &Arc<Self>,
+        selection: Selection,
+        now: Wall,
+    ) -> Result<Kept, ClipError> {
         let state = self.lock();
         let plan = plan(&state, selection, now)?;
         Ok(self.make(state, plan))
@@ -182,7 +191,7 @@ impl Channel {
         self: &Arc<Self>,
         selection: Selection,
         now: Wall,
-    ) -> Result<(Arc<Clip>, OpenPin), ClipError> {
+    ) -> Result<(Kept, OpenPin), ClipError> {
         let mut state = self.lock();
         let plan = plan(&state, selection, now)?;
         let first = plan
@@ -197,11 +206,7 @@ impl Channel {
     }
 
     /// Pins what a plan needs while nothing of it can go, and then makes the clip.
-    pub(crate) fn make(
-        self: &Arc<Self>,
-        mut state: MutexGuard<'_, State>,
-        mut plan: Plan,
-    ) -> Arc<Clip> {
+    pub(crate) fn make(self: &Arc<Self>, mut state: MutexGuard<'_, State>, mut plan: Plan) -> Kept {
         let pins: Vec<PinKey> = plan
             .stretches()
             .into_iter()
@@ -214,7 +219,7 @@ impl Channel {
         let blocks = layout.blocks(&plan.parts);
         let pins = self.pin_instead(pins, &blocks);
         let recorder = self.recorder();
-        let clip = Arc::new(Clip {
+        let clip = Kept::new(Arc::new(Clip {
             id: new_id(),
             channel: Arc::clone(self),
             pins: Mutex::new(pins),
@@ -227,7 +232,8 @@ impl Channel {
                 .map(|recorder| recorder.count(size_of::<Clip>() + layout.bytes() + plan.bytes())),
             plan,
             layout,
-        });
+        }));
+        // It may be what is to be let go first, and is not before it is known whether it is kept.
         if let Some(recorder) = recorder {
             recorder.register(&clip);
             recorder.settle();

@@ -10,7 +10,7 @@ use lookback_mpegts::{Pid, Ticks};
 
 use crate::channel::{Channel, State};
 use crate::clip::{
-    Clip, Gone, Part, Plan, Resolved, Selection, end_of_looking, end_of_part, resolve,
+    Clip, Gone, Kept, Part, Plan, Resolved, Selection, end_of_looking, end_of_part, resolve,
 };
 use crate::counters;
 use crate::index::{Cursor, Entry, Fault, Key};
@@ -33,6 +33,8 @@ pub struct Rendition {
     pub clip: Arc<Clip>,
     /// What is to be seen of it, one stretch of its timeline for each piece.
     pub shown: Vec<Range<Ticks>>,
+    /// As long as it is there, the clip is not let go.
+    pub(crate) kept: Kept,
 }
 
 /// Why pieces are not one stream.
@@ -74,11 +76,11 @@ impl Rendition {
         if !others.all(|part| run.agrees_with(&part.run)) {
             return Err(RenditionError::FormatsDiffer);
         }
-        let clip = match (&cuts[..], pieces) {
-            ([cut], [(whole, _)]) if is_all(whole, cut) => Arc::clone(whole),
+        let kept = match (&cuts[..], pieces) {
+            ([cut], [(whole, _)]) if is_all(whole, cut) => Kept::new(Arc::clone(whole)),
             _ => assembled(first.source(), pieces, cuts.concat())?,
         };
-        let mut parts = clip.parts().iter();
+        let mut parts = kept.parts().iter();
         let shown = cuts.iter().zip(pieces).map(|(cut, (_, span))| {
             // By how much the first and the last part of the piece were moved.
             let moved: Vec<Ticks> = cut
@@ -89,7 +91,8 @@ impl Rendition {
             span.start + moved[0]..span.end + moved[moved.len() - 1]
         });
         let shown = shown.collect();
-        Ok(Self { clip, shown })
+        let clip = Arc::clone(&kept);
+        Ok(Self { clip, shown, kept })
     }
 }
 
@@ -99,11 +102,7 @@ fn is_all(clip: &Clip, cut: &[Part]) -> bool {
 }
 
 /// A clip of these parts, which are cut from those of the pieces.
-fn assembled(
-    channel: &Arc<Channel>,
-    pieces: &[Piece],
-    mut parts: Vec<Part>,
-) -> Result<Arc<Clip>, Gone> {
+fn assembled(channel: &Arc<Channel>, pieces: &[Piece], mut parts: Vec<Part>) -> Result<Kept, Gone> {
     parts.iter_mut().for_each(|part| part.shift = Ticks(0));
     let plans = || pieces.iter().map(|(clip, _)| clip.plan());
     let mut faults: Vec<Fault> = plans().flat_map(|plan| plan.faults.clone()).collect();
@@ -260,7 +259,7 @@ impl Clip {
 
     /// The same with what has been recorded since, up to `to`; `None` if there is nothing new, or nothing
     /// that goes on with it.
-    pub(crate) fn grown(&self, to: Wall, now: Wall) -> Option<Arc<Self>> {
+    pub(crate) fn grown(&self, to: Wall, now: Wall) -> Option<Kept> {
         let state = self.source().lock();
         let selection = Selection::Span {
             from: Some(self.end() - OVERLAP),

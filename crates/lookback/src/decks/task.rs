@@ -344,6 +344,7 @@ fn once(clip: Arc<Clip>) -> Load {
     Load {
         items: vec![Item {
             source: Source::Clip(clip),
+            continues: false,
             speed: Speed::NORMAL,
         }],
         play: true,

@@ -67,6 +67,7 @@ impl Stage {
         Command::Load(Load {
             items: vec![Item {
                 source: Source::Clip(self.clip()),
+                continues: false,
                 speed: Speed::NORMAL,
             }],
             play: true,
@@ -550,6 +551,7 @@ async fn live_goes_on_with_what_is_recorded() {
                 items: vec![Item {
                     source: Source::Live(live),
                     speed: Speed::NORMAL,
+                    continues: false,
                 }],
                 play: true,
                 then: Then::Hold,

@@ -247,7 +247,11 @@ impl Entry {
         if self.live {
             let source = Source::Live(self.live(&app.recorder)?);
             let speed = speed(given.unwrap_or(1.0))?;
-            return Ok(vec![Item { source, speed }]);
+            return Ok(vec![Item {
+                source,
+                speed,
+                continues: false,
+            }]);
         }
         if self.delay.is_some() {
             let detail = "a delay is of what is live: add \"live\": true";
@@ -273,6 +277,7 @@ impl Entry {
         Ok(vec![Item {
             source: Source::Clip(clip),
             speed: speed(given.unwrap_or(1.0))?,
+            continues: false,
         }])
     }
 }
@@ -291,11 +296,16 @@ fn replayed(
     let replay = app.shelf.look().named(id)?;
     let speed = speed(given.unwrap_or(replay.speed()))?;
     let angle = replays::angle(&replay, wanted.channel.as_deref())?;
-    let pieces = angle.pieces().into_iter();
-    let items = pieces.map(|(clip, span)| Item {
-        source: Source::Part(clip, span),
-        speed,
-    });
+    let pieces = angle.pieces();
+    let last = pieces.len() - 1;
+    let items = pieces
+        .into_iter()
+        .enumerate()
+        .map(|(at, (clip, span))| Item {
+            source: Source::Part(clip, span),
+            speed,
+            continues: at < last,
+        });
     Ok(items.collect())
 }
 

@@ -26,6 +26,11 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
 fn text(app: &App) -> String {
     let mut page = Page(String::new());
     page.memory(app.recorder.memory());
+    page.gauge(
+        "replays",
+        "Replays that are kept.",
+        app.shelf.look().all().len(),
+    );
     let now = clock::now();
     let channels = app.recorder.channels();
     page.channels(
@@ -54,7 +59,7 @@ impl Page {
         );
         self.gauge(
             "memory_held_bytes",
-            "Of that, held by clips and readers only.",
+            "Of that, held by clips, replays and readers only.",
             memory.held_bytes,
         );
         self.gauge(

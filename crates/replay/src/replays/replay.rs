@@ -264,7 +264,7 @@ pub struct Angle {
     /// What is seen of them, counted from the start of the first.
     trim: Range<Ticks>,
     /// Made when it is first asked for.
-    rendition: OnceLock<(Rendition, Kept)>,
+    rendition: OnceLock<Rendition>,
     /// Held while it grows.
     open: Option<Arc<OpenPin>>,
 }
@@ -294,7 +294,7 @@ impl Angle {
             true => channel
                 .open_clip(selection, now)
                 .map(|(clip, pin)| (clip, Some(Arc::new(pin))))?,
-            false => (channel.clip(selection, now)?, None),
+            false => (channel.kept_clip(selection, now)?, None),
         };
         let span = clip.timeline();
         let mut trim = Ticks(0)..span.end - span.start;
@@ -306,10 +306,7 @@ impl Angle {
             }
         }
         Ok(Self {
-            segments: vec![Segment {
-                clip: Kept::new(clip),
-                span,
-            }],
+            segments: vec![Segment { clip, span }],
             trim,
             rendition: OnceLock::new(),
             open: pin,
@@ -322,7 +319,7 @@ impl Angle {
         for piece in angles.flat_map(Self::pieces) {
             let narrow = Rendition::new(&[piece]).map_err(|_| Gone)?;
             segments.push(Segment {
-                clip: Kept::new(narrow.clip),
+                clip: narrow.kept,
                 span: narrow.shown[0].clone(),
             });
         }
@@ -396,12 +393,11 @@ impl Angle {
     /// # Errors
     /// If the pieces are not one stream.
     pub fn rendition(&self) -> Result<&Rendition, RenditionError> {
-        if let Some((rendition, _)) = self.rendition.get() {
+        if let Some(rendition) = self.rendition.get() {
             return Ok(rendition);
         }
         let rendition = Rendition::new(&self.pieces())?;
-        let kept = Kept::new(Arc::clone(&rendition.clip));
-        Ok(&self.rendition.get_or_init(|| (rendition, kept)).0)
+        Ok(self.rendition.get_or_init(|| rendition))
     }
 
     fn set_trim(&mut self, trim: Range<Ticks>) {
@@ -445,7 +441,7 @@ impl Angle {
         let was_cut = self.trim.end < length;
         segment.span = grown.timeline();
         let end = grown.position(until) - segment.span.start;
-        segment.clip = Kept::new(grown);
+        segment.clip = grown;
         let trim = self.trim.start..if was_cut { self.trim.end } else { end };
         self.rendition = OnceLock::new();
         self.trim = trim;
