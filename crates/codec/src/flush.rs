@@ -32,6 +32,10 @@ enum Pictures {
 /// As many pictures as decoders of 16 threads keep.
 const DELAYED_MAX: usize = 15;
 
+/// OBS reads something new before each picture and each piece of sound that it takes out of what it has read
+/// already. Where sound comes late that is much, so there has to be as much to be read: this many times 16.
+const STEPS: usize = 3;
+
 impl Flush {
     /// For a stream that begins.
     #[must_use]
@@ -79,10 +83,17 @@ impl Flush {
     }
 
     /// What to send when nothing follows for the moment, each in a unit of its own: it brings out what
-    /// [`behind`](Self::behind) does not. If there is anything, the next picture has to be a keyframe.
+    /// [`behind`](Self::behind) does not. Where pictures are shown in another order than they come in, the next
+    /// has to be a keyframe.
     pub fn rest(&mut self) -> Vec<Vec<u8>> {
+        if !self.reorders {
+            let behind = self.behind();
+            return match behind.is_empty() {
+                true => Vec::new(),
+                false => vec![behind.to_vec(); STEPS],
+            };
+        }
         match &mut self.pictures {
-            _ if !self.reorders => Vec::new(),
             Pictures::H264(repeat) => repeat.units(),
             Pictures::Hevc(skipped) => skipped.end().into_iter().collect(),
             Pictures::Other => Vec::new(),
@@ -111,7 +122,7 @@ mod tests {
         assert!(!rounds(true, false));
         assert!(!rounds(false, true), "of a B-frame");
         assert!(rounds(true, true), "a group by itself");
-        assert!(flush.rest().is_empty());
+        assert_eq!(flush.rest(), vec![h264::ROUNDS.to_vec(); STEPS]);
     }
 
     #[test]
