@@ -3,6 +3,7 @@
 //! The channel is a file of the test card, so that second `s` of it is picture `30 s`.
 
 use std::ops::Range;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ use crate::support::server::Server;
 use crate::support::{eventually, folder, text};
 
 const SECONDS: u32 = 60;
+
+/// Of files that are encoded anew.
+const SHORT: u32 = 12;
 
 /// How long a picture is on.
 const FRAME: Duration = Duration::from_nanos(1_000_000_000 / FPS);
@@ -107,6 +111,82 @@ fn it_shows_any_speed_and_any_order() {
     assert_eq!(Some(stage.stands()), both.last().copied());
 }
 
+/// Without B-frames HEVC does as H.264 does: each play is seen up to its last picture, and stands on it.
+#[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
+fn it_shows_each_picture_of_hevc_at_once() {
+    let stage = Stage::with(SHORT, |input| {
+        let closed = "bframes=0:keyint=15:min-keyint=15:scenecut=0:open-gop=0";
+        card::encode(input, SHORT, &x265(closed));
+    });
+    stage.plays_to_the_last_picture();
+    let mut at = stage.settles();
+    for frames in [-1, -1, -5, 1, 1] {
+        stage.command("step", &json!({"frames": frames}));
+        at = at
+            .checked_add_signed(frames)
+            .expect("it is within the file");
+        stage.stands_on(at);
+    }
+}
+
+/// Keyframes that are no IDR pictures: what Quick Sync and x265 make of themselves.
+#[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
+fn it_shows_each_picture_of_hevc_with_open_groups_at_once() {
+    let stage = Stage::with(SHORT, |input| {
+        let open = "bframes=0:keyint=15:min-keyint=15:scenecut=0:open-gop=1";
+        card::encode(input, SHORT, &x265(open));
+    });
+    stage.plays_to_the_last_picture();
+}
+
+/// Of B-frames only those are late that wait for their turn.
+#[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
+fn it_shows_each_picture_of_hevc_with_b_frames() {
+    let stage = Stage::with(SHORT, |input| {
+        let closed = "bframes=3:keyint=15:min-keyint=15:scenecut=0:open-gop=0";
+        card::encode(input, SHORT, &x265(closed));
+    });
+    stage.plays_to_the_last_picture();
+}
+
+/// H.264 with B-frames begins late, but it ends with its last picture, and stands where it should.
+#[test]
+#[ignore = "OBS keeps time only on a quiet machine: cargo nextest run -p lookback --test e2e --run-ignored only obs::decks"]
+fn it_stands_on_the_last_picture_of_h264_with_b_frames() {
+    let stage = Stage::with(SHORT, |input| {
+        let b_frames = "-c:v libx264 -preset fast -bf 3 -g 15 -keyint_min 15 -sc_threshold 0";
+        card::encode(input, SHORT, b_frames);
+    });
+    for second in [2, 5, 3, 8] {
+        let clip = stage.clip(second);
+        stage.command("load", &json!({"clip": clip.id, "play": true}));
+        let last = clip.numbers[clip.numbers.len() - 1];
+        eventually(format!("the play stands on {last}"), || {
+            (stage.stands() == last).then_some(())
+        });
+    }
+    stage.command("load", &json!({"channel": "main", "play": true}));
+    for _ in 0..3 {
+        thread::sleep(Duration::from_secs(1));
+        stage.command("pause", &json!({}));
+        stage.settles();
+        stage.command("play", &json!({}));
+    }
+    stage.command("pause", &json!({}));
+    // Pictures that others refer to.
+    for (seek, number) in [(5.1, 153), (1.0, 30), (9.2, 276)] {
+        stage.command("seek", &json!({"to_s": seek}));
+        stage.stands_on(number);
+    }
+}
+
+fn x265(parameters: &str) -> String {
+    format!("-c:v libx265 -preset ultrafast -x265-params log-level=none:{parameters}")
+}
+
 fn numbers(range: Range<u64>) -> Vec<u64> {
     range.collect()
 }
@@ -128,9 +208,14 @@ struct Clip {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(SECONDS, |input| card::write(input, SECONDS))
+    }
+
+    /// With a channel of so many seconds, written by `write`.
+    fn with(seconds: u32, write: impl FnOnce(&Path)) -> Self {
         let folder = folder();
-        let input = folder.path().join("card.ts");
-        card::write(&input, SECONDS);
+        let input = folder.path().join("input.ts");
+        write(&input);
         let server = Server::start(folder.path(), &["--input", text(&input)]);
         server.wait_for("the file is read", |channel| {
             channel["state"] == "waiting" && channel["runs"] == 1
@@ -145,8 +230,26 @@ impl Stage {
             _folder: folder,
         };
         // The last second of the channel, by which OBS gets to know the streams.
-        assert_eq!(stage.stands(), u64::from(SECONDS) * FPS - 1);
+        assert_eq!(stage.stands(), u64::from(seconds) * FPS - 1);
         stage
+    }
+
+    /// Plays seconds one by one, stops in the middle of one, and goes on.
+    fn plays_to_the_last_picture(&self) {
+        for second in [2, 5, 3, 8] {
+            let clip = self.clip(second);
+            let loaded = self.command("load", &json!({"clip": clip.id, "play": true}));
+            self.shows(loaded, &clip.numbers, FRAME);
+            assert_eq!(Some(self.stands()), clip.numbers.last().copied());
+        }
+        let loaded = self.command("load", &json!({"channel": "main", "play": true}));
+        self.shows(loaded, &numbers(0..45), FRAME);
+        self.command("pause", &json!({}));
+        let stands = self.settles();
+        let resumed = self.command("play", &json!({}));
+        self.shows(resumed, &numbers(stands + 1..stands + 46), FRAME);
+        self.command("pause", &json!({}));
+        self.settles();
     }
 
     /// Gives a deck's command, and the instant at which it was given.

@@ -49,6 +49,14 @@ pub(crate) fn write(file: &Path, seconds: u32) {
     fs::write(file, bytes(seconds, START)).expect("the test's folder takes files");
 }
 
+/// Writes the first seconds of the card to a file, with its pictures encoded anew as ffmpeg's arguments say.
+pub(crate) fn encode(file: &Path, seconds: u32, video: &str) {
+    let card = file.with_extension("card.ts");
+    write(&card, seconds);
+    let arguments = format!("{video} -c:a copy -f mpegts");
+    ffmpeg::make(&[&card], &arguments, file);
+}
+
 /// The numbers of all pictures in a file or URL, in the order of showing.
 pub(crate) fn counters(media: &str) -> Vec<u64> {
     let pictures = ffmpeg::pictures(media, READ_WIDTH, READ_HEIGHT);

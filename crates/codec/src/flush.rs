@@ -29,17 +29,12 @@ enum Pictures {
     Other,
 }
 
-/// What belongs to a picture, in the same unit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Around<'a> {
-    /// In front of it.
-    pub before: &'a [u8],
-    /// Behind its last slice.
-    pub behind: &'a [u8],
-}
-
 /// As many pictures as decoders of 16 threads keep.
 const DELAYED_MAX: usize = 15;
+
+/// OBS reads something new before each picture and each piece of sound that it takes out of what it has read
+/// already. Where sound comes late that is much, so there has to be as much to be read: this many times 16.
+const STEPS: usize = 3;
 
 impl Flush {
     /// For a stream that begins.
@@ -56,30 +51,49 @@ impl Flush {
         }
     }
 
-    /// What to send with a picture. `head` are the first bytes of its unit, with its first slice header.
+    /// Takes note of a picture. `head` are the first bytes of its unit, with its first slice header.
     /// `in_order` is whether it is shown when it is decoded: a keyframe for which that is not so announces
     /// that pictures are shown in another order than they come in.
-    pub fn around(&mut self, head: &[u8], random_access: bool, in_order: bool) -> Around<'_> {
+    pub fn follow(&mut self, head: &[u8], random_access: bool, in_order: bool) {
         self.reorders = !in_order || self.reorders && !random_access;
         match &mut self.pictures {
-            Pictures::H264(repeat) => {
-                repeat.follow(head, random_access);
-                // Of what is shown in another order, an end of sequence would change the order.
-                Around {
-                    before: &[],
-                    behind: if self.reorders { &[] } else { &h264::ROUNDS },
-                }
-            }
-            Pictures::Hevc(skipped) => skipped.around(head, random_access, self.reorders),
-            Pictures::Other => Around::default(),
+            Pictures::H264(repeat) => repeat.follow(head, random_access),
+            Pictures::Hevc(skipped) => skipped.follow(head, random_access, self.reorders),
+            Pictures::Other => {}
+        }
+    }
+
+    /// What has to stand in front of that picture, in the same unit.
+    #[must_use]
+    pub fn before(&self) -> &'static [u8] {
+        match &self.pictures {
+            Pictures::Hevc(skipped) => skipped.before(),
+            _ => &[],
+        }
+    }
+
+    /// What brings that picture out, to be sent behind its last slice in the same unit.
+    pub fn behind(&mut self) -> &[u8] {
+        match &mut self.pictures {
+            // Of what is shown in another order, an end of sequence would change the order.
+            Pictures::H264(_) if !self.reorders => &h264::ROUNDS,
+            Pictures::Hevc(skipped) => skipped.behind(),
+            _ => &[],
         }
     }
 
     /// What to send when nothing follows for the moment, each in a unit of its own: it brings out what
-    /// [`around`](Self::around) does not. If there is anything, the next picture has to be a keyframe.
+    /// [`behind`](Self::behind) does not. Where pictures are shown in another order than they come in, the next
+    /// has to be a keyframe.
     pub fn rest(&mut self) -> Vec<Vec<u8>> {
+        if !self.reorders {
+            let behind = self.behind();
+            return match behind.is_empty() {
+                true => Vec::new(),
+                false => vec![behind.to_vec(); STEPS],
+            };
+        }
         match &mut self.pictures {
-            _ if !self.reorders => Vec::new(),
             Pictures::H264(repeat) => repeat.units(),
             Pictures::Hevc(skipped) => skipped.end().into_iter().collect(),
             Pictures::Other => Vec::new(),
@@ -99,19 +113,23 @@ mod tests {
     #[test]
     fn a_keyframe_says_whether_pictures_come_in_order() {
         let mut flush = Flush::new(Codec::H264);
-        let rounds = |around: Around<'_>| around.behind == h264::ROUNDS;
-        assert!(rounds(flush.around(&[], true, true)));
-        assert!(rounds(flush.around(&[], false, true)));
-        assert!(!rounds(flush.around(&[], true, false)));
-        assert!(!rounds(flush.around(&[], false, true)), "of a B-frame");
-        assert!(rounds(flush.around(&[], true, true)), "a group by itself");
-        assert!(flush.rest().is_empty());
+        let mut rounds = |random_access, in_order| {
+            flush.follow(&[], random_access, in_order);
+            flush.behind() == h264::ROUNDS
+        };
+        assert!(rounds(true, true));
+        assert!(rounds(false, true));
+        assert!(!rounds(true, false));
+        assert!(!rounds(false, true), "of a B-frame");
+        assert!(rounds(true, true), "a group by itself");
+        assert_eq!(flush.rest(), vec![h264::ROUNDS.to_vec(); STEPS]);
     }
 
     #[test]
     fn others_are_left_alone() {
         let mut flush = Flush::new(Codec::Mpeg2Video);
-        assert_eq!(flush.around(&[], true, false), Around::default());
+        flush.follow(&[], true, false);
+        assert!(flush.before().is_empty() && flush.behind().is_empty());
         assert!(flush.rest().is_empty());
     }
 }

@@ -44,7 +44,7 @@ mod stream;
 
 pub use audio::{AudioFormat, Silence, audio_duration, audio_format, silence};
 pub use black::black;
-pub use flush::{Around, Flush};
+pub use flush::Flush;
 pub use format::{Colour, VideoFormat};
 pub use parameter_sets::ParameterSets;
 pub use picture::{Access, Head, Picture, inspect};

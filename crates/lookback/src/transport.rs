@@ -4,7 +4,7 @@
 //! stream and, where those are rare, between them (ISO/IEC 13818-1, 2.7.2 wants one in 100 ms).
 
 use bytes::Bytes;
-use lookback_codec::{Around, Flush};
+use lookback_codec::Flush;
 use lookback_mpegts::{Muxer, MuxerConfig, Pcr, Ticks};
 use lookback_replay::{Program, Unit};
 
@@ -15,12 +15,21 @@ pub(crate) struct Transport {
     tables_at: Option<Ticks>,
     /// What the clock said last.
     clock: Option<Ticks>,
-    /// Says what makes decoders give a picture out at once.
-    flush: Option<Flush>,
+    /// Where decoders are to give each picture out at once.
+    prompt: Option<Prompt>,
+}
+
+/// What makes decoders give pictures out at once.
+struct Prompt {
+    flush: Flush,
+    /// For which streams a player still looks, and for how many pictures it is left to that.
+    unseen: Vec<usize>,
+    looks: usize,
     /// The timestamps of the newest picture, until what brings it out has been sent.
     newest: Option<Stamps>,
 }
 
+#[derive(Clone, Copy)]
 struct Stamps {
     /// When it is shown that is shown last.
     pts: Ticks,
@@ -38,15 +47,20 @@ const CLOCK_GAP_MAX: Ticks = Ticks(20 * 90_000);
 /// What reaches the first slice of a picture, behind all that an encoder tells of itself.
 const HEAD_MAX: usize = 8 << 10;
 
+/// What brings a picture out looks like 16 of them to a player, which gives up on sound after some 200. So where
+/// sound comes late, these pictures go without.
+const LOOKS_MAX: usize = 20;
+
 /// Between units that bring out a picture: all of them are sent within the time for which it is shown.
 const REST_STEP: Ticks = Ticks(30);
 
 impl Transport {
     /// The feed of a deck, which has this program to begin with.
     pub(crate) fn feed(program: &Program) -> Self {
-        let mut transport = Self::new(program);
-        transport.flush = program.codecs().first().copied().map(Flush::new);
-        transport
+        Self {
+            prompt: Prompt::new(program),
+            ..Self::new(program)
+        }
     }
 
     /// A stream of this program.
@@ -55,8 +69,7 @@ impl Transport {
             muxer: program.muxer(),
             tables_at: None,
             clock: None,
-            flush: None,
-            newest: None,
+            prompt: None,
         }
     }
 
@@ -86,21 +99,13 @@ impl Transport {
         if carries_clock || overdue {
             self.clock = Some(clock);
         }
-        let mut around = Around::default();
-        if let (true, Some(flush)) = (carries_clock, &mut self.flush) {
-            let in_order = unit.pts == unit.dts;
-            around = flush.around(&head(&unit.payload), unit.random_access, in_order);
-            let shown = self.newest.as_ref().map_or(unit.pts, |newest| newest.pts);
-            self.newest = Some(Stamps {
-                pts: shown.max(unit.pts),
-                dts: unit.dts,
-            });
-        }
+        let prompt = self.prompt.as_mut();
+        let (before, behind) = prompt.map_or((&[][..], &[][..]), |prompt| prompt.around(unit));
         let payload = unit.payload.iter().map(Bytes::as_ref);
-        let pieces: Vec<&[u8]> = [around.before]
+        let pieces: Vec<&[u8]> = [before]
             .into_iter()
             .chain(payload)
-            .chain([around.behind])
+            .chain([behind])
             .collect();
         self.muxer.write_unit(
             out,
@@ -117,12 +122,10 @@ impl Transport {
 
     /// Nothing follows for the moment: appends what brings out the last pictures.
     pub(crate) fn rest(&mut self, out: &mut Vec<u8>) {
-        let (Some(flush), Some(mut stamps)) = (&mut self.flush, self.newest.take()) else {
+        let Some(prompt) = &mut self.prompt else {
             return;
         };
-        for unit in flush.rest() {
-            stamps.pts += REST_STEP;
-            stamps.dts += REST_STEP;
+        for (stamps, unit) in prompt.rest() {
             self.muxer.write_unit(
                 out,
                 lookback_mpegts::Unit {
@@ -148,6 +151,54 @@ impl Transport {
             self.clock = Some(clock);
             clock += CLOCK_EVERY;
         }
+    }
+}
+
+impl Prompt {
+    fn new(program: &Program) -> Option<Self> {
+        Some(Self {
+            flush: Flush::new(*program.codecs().first()?),
+            unseen: (1..program.codecs().len()).collect(),
+            looks: LOOKS_MAX,
+            newest: None,
+        })
+    }
+
+    /// What belongs in front of a unit and behind it.
+    fn around(&mut self, unit: &Unit) -> (&[u8], &[u8]) {
+        if unit.stream > 0 {
+            self.unseen.retain(|stream| *stream != unit.stream);
+            return (&[], &[]);
+        }
+        let in_order = unit.pts == unit.dts;
+        self.flush
+            .follow(&head(&unit.payload), unit.random_access, in_order);
+        let shown = self.newest.as_ref().map_or(unit.pts, |newest| newest.pts);
+        self.newest = Some(Stamps {
+            pts: shown.max(unit.pts),
+            dts: unit.dts,
+        });
+        let before = self.flush.before();
+        if !self.unseen.is_empty() && self.looks > 0 {
+            self.looks -= 1;
+            return (before, &[]);
+        }
+        (before, self.flush.behind())
+    }
+
+    /// What brings out the last pictures, and when.
+    fn rest(&mut self) -> Vec<(Stamps, Vec<u8>)> {
+        let Some(mut stamps) = self.newest.take() else {
+            return Vec::new();
+        };
+        let units = self.flush.rest().into_iter();
+        units
+            .map(|unit| {
+                stamps.pts += REST_STEP;
+                stamps.dts += REST_STEP;
+                (stamps, unit)
+            })
+            .collect()
     }
 }
 

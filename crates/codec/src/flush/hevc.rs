@@ -10,7 +10,7 @@
 //! Where pictures wait for their turn, an IDR picture that is not to be shown (pic_output_flag) brings one out
 //! each. Of its slice there is not more than the header and the first bits.
 
-use super::{Around, DELAYED_MAX, unit};
+use super::{DELAYED_MAX, unit};
 use crate::bits::Written;
 use crate::hevc::{BLA_FIRST, CRA, Coding, IDR_LAST, Planes, coding, sequence_of, slice};
 use crate::parameter_sets::{Kind, ParameterSets};
@@ -22,16 +22,29 @@ pub(super) struct Skipped {
     sets: ParameterSets,
     /// For the sequence that the pictures belong to.
     units: Option<Units>,
-    /// Whether skipped pictures are dropped since the last keyframe.
-    dropped: bool,
+    state: State,
     /// Whether there are leading pictures that are to be shown.
     leading: bool,
+}
+
+/// What has been done since the last keyframe so that skipped pictures are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// They would not be.
+    Shown,
+    /// The keyframe is an IDR picture.
+    Closed,
+    /// The keyframe is a CRA picture, which needs an end of sequence in front.
+    Open,
+    /// Everything.
+    Dropped,
 }
 
 /// What a sequence parameter set makes of it.
 #[derive(Debug)]
 struct Units {
-    behind_key: Vec<u8>,
+    /// Behind the first picture since a keyframe.
+    behind_first: Vec<u8>,
     behind: Vec<u8>,
     end: Vec<u8>,
 }
@@ -41,44 +54,52 @@ impl Skipped {
         Self {
             sets: ParameterSets::new(Codec::Hevc),
             units: None,
-            dropped: false,
+            state: State::Shown,
             leading: false,
         }
     }
 
-    /// What to send with a picture.
-    pub(super) fn around(
-        &mut self,
-        head: &[u8],
-        random_access: bool,
-        reorders: bool,
-    ) -> Around<'_> {
-        let mut before: &[u8] = &[];
-        if random_access {
-            self.sets.update(head);
-            let first = slice(head);
-            self.units = first.and_then(|(_, pps)| {
-                let pps = self.sets.set(Kind::Picture, pps)?;
-                let sps = self.sets.set(Kind::Sequence, sequence_of(pps)?)?;
-                Some(Units::new(&coding(sps)?))
-            });
-            let kind = first.map(|(kind, _)| kind);
-            self.leading |= reorders && kind == Some(CRA);
-            self.dropped = match kind {
-                Some(BLA_FIRST..=IDR_LAST) => !self.leading,
-                Some(CRA) => !reorders,
-                _ => false,
-            };
-            if self.dropped && kind == Some(CRA) {
-                before = &END_OF_SEQUENCE;
+    /// Takes note of a picture.
+    pub(super) fn follow(&mut self, head: &[u8], random_access: bool, reorders: bool) {
+        if !random_access {
+            if self.state == State::Open {
+                self.state = State::Closed;
             }
+            return;
         }
-        let behind = match &self.units {
-            Some(units) if self.dropped && random_access => &units.behind_key[..],
-            Some(units) if self.dropped => &units.behind,
-            _ => &[],
+        self.sets.update(head);
+        let first = slice(head);
+        self.units = first.and_then(|(_, pps)| {
+            let pps = self.sets.set(Kind::Picture, pps)?;
+            let sps = self.sets.set(Kind::Sequence, sequence_of(pps)?)?;
+            Some(Units::new(&coding(sps)?))
+        });
+        let kind = first.map(|(kind, _)| kind);
+        self.leading |= reorders && kind == Some(CRA);
+        self.state = match kind {
+            Some(BLA_FIRST..=IDR_LAST) if !self.leading => State::Closed,
+            Some(CRA) if !reorders => State::Open,
+            _ => State::Shown,
         };
-        Around { before, behind }
+    }
+
+    /// What has to stand in front of the picture.
+    pub(super) fn before(&self) -> &'static [u8] {
+        match self.state {
+            State::Open => &END_OF_SEQUENCE,
+            _ => &[],
+        }
+    }
+
+    /// What brings the picture out.
+    pub(super) fn behind(&mut self) -> &[u8] {
+        let Some(units) = self.units.as_ref().filter(|_| self.state != State::Shown) else {
+            return &[];
+        };
+        match std::mem::replace(&mut self.state, State::Dropped) {
+            State::Dropped => &units.behind,
+            _ => &units.behind_first,
+        }
     }
 
     /// What brings out all pictures.
@@ -98,7 +119,7 @@ impl Units {
         let reordered = coding.tools.reordered_max.min(REORDERED_MAX) as usize;
         let hidden = vec![hidden; reordered].join(&DELIMITER[..]);
         Self {
-            behind_key: [
+            behind_first: [
                 &END_OF_SEQUENCE.repeat(SEQUENCE_NUMBERS)[..],
                 &parameters,
                 &rounds,
@@ -291,16 +312,23 @@ mod tests {
     /// A picture before, that is skipped, with its delimiter.
     const ROUND: [u8; 2] = [8, 35];
 
+    /// What stands in front of a picture and behind it.
+    fn around(skipped: &mut Skipped, told: Told, kind: u8, reorders: bool) -> [Vec<u8>; 2] {
+        skipped.follow(&picture(told, kind), kind >= BLA_FIRST, reorders);
+        [kinds(skipped.before()), kinds(skipped.behind())]
+    }
+
+    const NOTHING: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
+
     #[test]
     fn skipped_pictures_stand_behind_each_picture() {
         let mut skipped = Skipped::new();
-        let idr = skipped.around(&picture(PLAIN, IDR), true, false);
-        assert!(idr.before.is_empty());
-        let behind = kinds(idr.behind);
+        let [before, behind] = around(&mut skipped, PLAIN, IDR, false);
+        assert!(before.is_empty());
         assert_eq!(behind[..256], [36; 256]);
         assert_eq!(behind[256..260], [34, 8, 35, 8]);
-        let trail = skipped.around(&picture(PLAIN, TRAIL), false, false);
-        let behind = kinds(trail.behind);
+        let [before, behind] = around(&mut skipped, PLAIN, TRAIL, false);
+        assert!(before.is_empty());
         assert_eq!(behind[0], 35);
         let rounds = behind[1..].chunks_exact(2);
         assert_eq!(rounds.remainder(), [8], "no delimiter at the end");
@@ -310,36 +338,47 @@ mod tests {
     #[test]
     fn an_open_group_begins_a_sequence_where_nothing_comes_before_it() {
         let mut skipped = Skipped::new();
-        let cra = skipped.around(&picture(PLAIN, CRA), true, false);
-        assert_eq!(kinds(cra.before), [36]);
-        assert_eq!(kinds(cra.behind)[..256], [36; 256]);
+        let [before, behind] = around(&mut skipped, PLAIN, CRA, false);
+        assert_eq!(before, [36]);
+        assert_eq!(behind[..256], [36; 256]);
+        let [before, behind] = around(&mut skipped, PLAIN, TRAIL, false);
+        assert_eq!((before.len(), behind[0]), (0, 35));
+    }
+
+    #[test]
+    fn who_begins_behind_the_keyframe_has_what_it_needs() {
+        let mut skipped = Skipped::new();
+        for keyframe in [IDR, CRA] {
+            skipped.follow(&picture(PLAIN, keyframe), true, false);
+            let [before, behind] = around(&mut skipped, PLAIN, TRAIL, false);
+            assert_eq!((before.len(), &behind[..256]), (0, &[36; 256][..]));
+        }
     }
 
     #[test]
     fn leading_pictures_are_not_dropped() {
         let mut skipped = Skipped::new();
-        let closed = picture(EVERYTHING, IDR);
-        assert!(!skipped.around(&closed, true, true).behind.is_empty());
-        let cra = skipped.around(&picture(EVERYTHING, CRA), true, true);
-        assert_eq!(cra, Around::default());
-        let trail = skipped.around(&picture(EVERYTHING, TRAIL), false, true);
-        assert_eq!(trail, Around::default());
-        let idr = skipped.around(&closed, true, true);
-        assert_eq!(idr, Around::default(), "the next may be open again");
+        let [_, behind] = around(&mut skipped, EVERYTHING, IDR, true);
+        assert!(!behind.is_empty());
+        for kind in [CRA, TRAIL] {
+            assert_eq!(around(&mut skipped, EVERYTHING, kind, true), NOTHING);
+        }
+        let again = around(&mut skipped, EVERYTHING, IDR, true);
+        assert_eq!(again, NOTHING, "the next may be open again");
     }
 
     #[test]
     fn nothing_is_sent_where_the_sequence_is_not_known() {
         let mut skipped = Skipped::new();
-        let slice = unit(&[IDR << 1, 1], &[0x80]);
-        assert_eq!(skipped.around(&slice, true, false), Around::default());
+        skipped.follow(&unit(&[IDR << 1, 1], &[0x80]), true, false);
+        assert!(skipped.behind().is_empty());
         assert_eq!(skipped.end(), None);
     }
 
     #[test]
     fn the_end_lets_as_many_pictures_out_as_may_wait() {
         let mut skipped = Skipped::new();
-        skipped.around(&picture(EVERYTHING, IDR), true, true);
+        skipped.follow(&picture(EVERYTHING, IDR), true, true);
         let end = kinds(&skipped.end().expect("the sequence is known"));
         assert_eq!(end[..8], [35, 34, 20, 35, 20, 36, 8, 35]);
     }
