@@ -95,7 +95,7 @@ impl Flush {
         }
         match &mut self.pictures {
             Pictures::H264(repeat) => repeat.units(),
-            Pictures::Hevc(skipped) => skipped.end().into_iter().collect(),
+            Pictures::Hevc(skipped) => skipped.end(),
             Pictures::Other => Vec::new(),
         }
     }

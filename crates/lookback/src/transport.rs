@@ -52,7 +52,7 @@ const HEAD_MAX: usize = 8 << 10;
 const LOOKS_MAX: usize = 20;
 
 /// Between units that bring out a picture: all of them are sent within the time for which it is shown.
-const REST_STEP: Ticks = Ticks(30);
+const REST_STEP: Ticks = Ticks(12);
 
 impl Transport {
     /// The feed of a deck, which has this program to begin with.

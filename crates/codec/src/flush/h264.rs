@@ -51,9 +51,9 @@ const ROUND: [u8; 19] = [
 const HEAD_LEN: usize = DELIMITER.len() + PARAMETERS.len();
 const LEN: usize = HEAD_LEN + (DELAYED_MAX + 1) * ROUND.len() - DELIMITER.len();
 
-/// As many copies as push out what the threads keep, and four pictures that wait for their turn. The last copy
-/// stays with the parser, which waits for what follows.
-const COPIES: usize = DELAYED_MAX + 4 + 1;
+/// As many copies as push out what the threads keep, and four pictures that wait for their turn. Of the others, one
+/// stays with the parser, which waits for what follows; the rest is for OBS to read (see `STEPS`).
+const COPIES: usize = DELAYED_MAX + 4 + 81;
 
 /// Follows the pictures, so that the one that is shown last can be repeated.
 #[derive(Debug)]
@@ -301,7 +301,11 @@ mod tests {
         // The P has frame_num 1, the first copy 3; each other repeats the one before.
         assert_eq!(told[..3], [(3, 7, 2), (4, 8, 1), (5, 9, 1)]);
         assert_eq!(told[13], (0, 4, 1), "all of it wraps");
-        assert_eq!(read(&repeat.units()[0]).0, (3 + 20) % 16, "it goes on");
+        assert_eq!(
+            read(&repeat.units()[0]).0,
+            (3 + COPIES as u32) % 16,
+            "it goes on"
+        );
     }
 
     #[test]

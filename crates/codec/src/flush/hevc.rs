@@ -102,9 +102,13 @@ impl Skipped {
         }
     }
 
-    /// What brings out all pictures.
-    pub(super) fn end(&self) -> Option<Vec<u8>> {
-        self.units.as_ref().map(|units| units.end.clone())
+    /// What brings out all pictures, and something more to read.
+    pub(super) fn end(&self) -> Vec<Vec<u8>> {
+        let units = self.units.iter();
+        units
+            .flat_map(|units| [&units.end, &units.behind, &units.behind])
+            .cloned()
+            .collect()
     }
 }
 
@@ -372,14 +376,14 @@ mod tests {
         let mut skipped = Skipped::new();
         skipped.follow(&unit(&[IDR << 1, 1], &[0x80]), true, false);
         assert!(skipped.behind().is_empty());
-        assert_eq!(skipped.end(), None);
+        assert!(skipped.end().is_empty());
     }
 
     #[test]
     fn the_end_lets_as_many_pictures_out_as_may_wait() {
         let mut skipped = Skipped::new();
         skipped.follow(&picture(EVERYTHING, IDR), true, true);
-        let end = kinds(&skipped.end().expect("the sequence is known"));
+        let end = kinds(&skipped.end()[0]);
         assert_eq!(end[..8], [35, 34, 20, 35, 20, 36, 8, 35]);
     }
 
