@@ -21,7 +21,6 @@ pub(crate) struct Feed {
     start: VecDeque<Output>,
     outputs: Receiver<Arc<Output>>,
     writer: Option<Writer>,
-    transport: fn(&Program) -> Transport,
     ended: bool,
     /// Behind `outputs`, so that it is dropped after it.
     _leaves: Leaves,
@@ -75,18 +74,8 @@ impl Feed {
             start: start.into(),
             outputs,
             writer: None,
-            transport: Transport::feed,
             ended: false,
             _leaves: Leaves(left),
-        }
-    }
-
-    /// Without anything behind the pictures: a program that copies the stream would take it for pictures
-    /// of no length.
-    pub(super) fn plain(self) -> Self {
-        Self {
-            transport: Transport::new,
-            ..self
         }
     }
 
@@ -138,7 +127,7 @@ impl Feed {
             (Output::Program(program), None) => {
                 self.writer = Some(Writer {
                     program: program.clone(),
-                    transport: (self.transport)(program),
+                    transport: Transport::feed(program),
                 });
             }
             (Output::Program(program), Some(writer)) => {

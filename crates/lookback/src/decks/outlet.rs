@@ -31,7 +31,7 @@ async fn fill(mut pipe: Pipe, deck: Handle) {
     loop {
         let mut reader = pipe.reader().await;
         let mut feed = match deck.feed().await {
-            Ok(feed) => feed.plain(),
+            Ok(feed) => feed,
             Err(error) => {
                 warn!("{error}");
                 continue;
