@@ -8,10 +8,12 @@ mod cli;
 mod client;
 mod clock;
 mod control;
+mod convert;
 mod decks;
 #[cfg(unix)]
 mod fifo;
 mod http;
+mod library;
 mod log;
 mod serve;
 mod settings;
@@ -25,6 +27,7 @@ mod time;
 mod transport;
 mod usage;
 mod watch;
+mod work;
 
 use std::env;
 use std::io::{self, Write};
@@ -64,6 +67,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         }
         Command::Status(options) => Ok(status::run(&options)),
         Command::Deck(command) => Ok(control::run(&command)),
+        Command::Work(command) => Ok(work::run(&command)),
     }
 }
 

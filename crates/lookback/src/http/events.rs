@@ -1,7 +1,8 @@
-//! `GET /api/v1/events`: what decks do, as it happens, on a WebSocket.
+//! `GET /api/v1/events`: what decks and jobs do, as it happens, on a WebSocket.
 //!
 //! Nothing is queued for a client: one that is slow gets the newest state, not those between.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::App;
 use super::problem::Problem;
 use super::status::Deck;
+use crate::convert::Jobs;
 use crate::decks::{Decks, Handle, State as DeckState};
 
 /// Clients at a time.
@@ -43,32 +45,34 @@ pub(super) async fn events(
             format!("{CLIENTS_MAX} clients are listening already"),
         ));
     };
-    let decks = app.decks.clone();
+    let (decks, jobs) = (app.decks.clone(), app.jobs.clone());
     Ok(upgrade
         .max_message_size(MESSAGE_MAX)
-        .on_upgrade(move |socket| tell(socket, decks, place)))
+        .on_upgrade(move |socket| tell(socket, decks, jobs, place)))
 }
 
 /// Tells one client until it leaves.
-async fn tell(mut socket: WebSocket, decks: Decks, _place: OwnedSemaphorePermit) {
+async fn tell(mut socket: WebSocket, decks: Decks, jobs: Jobs, _place: OwnedSemaphorePermit) {
     let mut changes = decks.changes();
     let mut told: Vec<Option<DeckState>> = vec![None; decks.all().len()];
+    let mut job_changes = jobs.changes();
+    let mut told_jobs = None;
     let mut ping_at = Instant::now() + PING_EVERY;
     loop {
         changes.mark_unchanged();
-        for (deck, told) in decks.all().iter().zip(&mut told) {
-            for message in news(deck, told) {
-                if socket
-                    .send(Message::text(message.to_string()))
-                    .await
-                    .is_err()
-                {
-                    return;
-                }
+        job_changes.mark_unchanged();
+        let of_decks = decks.all().iter().zip(&mut told);
+        let mut messages: Vec<Value> = of_decks.flat_map(|(deck, told)| news(deck, told)).collect();
+        messages.extend(job_news(&jobs, &mut told_jobs));
+        for message in messages {
+            let message = Message::text(message.to_string());
+            if socket.send(message).await.is_err() {
+                return;
             }
         }
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
+            changed = job_changes.changed() => if changed.is_err() { return },
             heard = socket.recv() => match heard {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return,
                 Some(Ok(_)) => {}
@@ -103,4 +107,25 @@ fn news(deck: &Handle, told: &mut Option<DeckState>) -> Vec<Value> {
         messages.push(message);
     }
     messages
+}
+
+/// What a client that was `told` so does not know yet of the jobs. Those that were over before it came
+/// are none of its business.
+fn job_news(jobs: &Jobs, told: &mut Option<HashMap<String, Value>>) -> Vec<Value> {
+    let now: HashMap<String, Value> = jobs
+        .all()
+        .iter()
+        .map(|job| (job.id().to_owned(), job.shown()))
+        .collect();
+    let before = told.replace(now.clone());
+    let is_news = |(id, shown): &(String, Value)| match &before {
+        Some(before) => before.get(id) != Some(shown),
+        None => shown["progress"].is_object() || shown["state"] == "queued",
+    };
+    let news = now.into_iter().filter(is_news);
+    news.map(|(_, mut message)| {
+        message["type"] = "job".into();
+        message
+    })
+    .collect()
 }

@@ -17,7 +17,7 @@ use lookback_replay::Clip;
 use serde_json::{Value, json};
 
 use super::App;
-use super::body::{ClipBody, LiveBody};
+use super::body::{LiveBody, Stored, StoredBody};
 use super::guard::QueryToken;
 use super::problem::Problem;
 use super::range;
@@ -40,7 +40,7 @@ pub(super) async fn video(
     if !headers.contains_key(header::RANGE) {
         return whole(&clip)
             .header(header::CACHE_CONTROL, "no-store")
-            .finish(clip_body(&clip, 0..clip.len())?);
+            .finish(part_of(&clip, 0..clip.len())?);
     }
     app.recorder.keep_clip(&clip, now);
     // Who cannot set a header shows the token there too.
@@ -65,30 +65,39 @@ pub(super) async fn clip(
         .recorder
         .clip(id, clock::now())
         .ok_or_else(Problem::unknown_clip)?;
+    stored(&headers, &tag(&clip), whole(&clip), &clip)
+}
+
+/// What is stored, or the part of it that is asked for. `head` says what it is, with its tag.
+pub(super) fn stored<T: Stored>(
+    headers: &HeaderMap,
+    tag: &str,
+    head: response::Builder,
+    stored: &Arc<T>,
+) -> Result<Response, Problem> {
     let text = |name| {
         headers
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    let tag = tag(&clip);
     // The bytes never change, and the id is never used again.
-    let answer = whole(&clip).header(header::CACHE_CONTROL, "private, max-age=86400, immutable");
-    if range::none_match_names(text(header::IF_NONE_MATCH), &tag) {
+    let answer = head.header(header::CACHE_CONTROL, "private, max-age=86400, immutable");
+    if range::none_match_names(text(header::IF_NONE_MATCH), tag) {
         return answer
             .status(StatusCode::NOT_MODIFIED)
             .finish(Body::empty());
     }
-    let asked = text(header::RANGE).filter(|_| range::if_range_holds(text(header::IF_RANGE), &tag));
-    match range::wanted(asked, clip.len()) {
-        range::Wanted::Whole => answer.finish(clip_body(&clip, 0..clip.len())?),
+    let asked = text(header::RANGE).filter(|_| range::if_range_holds(text(header::IF_RANGE), tag));
+    match range::wanted(asked, stored.len()) {
+        range::Wanted::Whole => answer.finish(part_of(stored, 0..stored.len())?),
         range::Wanted::Part(part) => answer
             .status(StatusCode::PARTIAL_CONTENT)
             .header(
                 header::CONTENT_RANGE,
-                format!("bytes {}-{}/{}", part.start, part.end - 1, clip.len()),
+                format!("bytes {}-{}/{}", part.start, part.end - 1, stored.len()),
             )
-            .finish(clip_body(&clip, part)?),
-        range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(clip.len())),
+            .finish(part_of(stored, part)?),
+        range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(stored.len())),
     }
 }
 
@@ -159,10 +168,10 @@ fn tag(clip: &Clip) -> String {
     format!("\"{}\"", clip.id())
 }
 
-/// The bytes of a part, if the clip still has them.
-fn clip_body(clip: &Arc<Clip>, part: std::ops::Range<u64>) -> Result<Body, Problem> {
-    clip.read(part.start, 1)?;
-    Ok(Body::new(ClipBody::new(Arc::clone(clip), part)))
+/// The bytes of a part, if they are still there.
+fn part_of<T: Stored>(stored: &Arc<T>, part: std::ops::Range<u64>) -> Result<Body, Problem> {
+    stored.read(part.start, 1)?;
+    Ok(Body::new(StoredBody::new(Arc::clone(stored), part)))
 }
 
 pub(super) trait Finish {

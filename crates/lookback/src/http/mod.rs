@@ -7,6 +7,7 @@ mod body;
 mod decks;
 mod events;
 mod guard;
+mod jobs;
 mod media;
 mod metrics;
 mod problem;
@@ -35,12 +36,14 @@ use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
 pub(crate) use self::token::Token;
+use crate::convert::Jobs;
 use crate::decks::Decks;
 
 /// What the handlers work with.
 pub(crate) struct App {
     recorder: Arc<Recorder>,
     decks: Decks,
+    jobs: Jobs,
     /// Where deck main also plays, for answers.
     play_to: String,
     connections: Arc<Connections>,
@@ -52,12 +55,14 @@ impl App {
     pub(crate) fn new(
         recorder: Arc<Recorder>,
         decks: Decks,
+        jobs: Jobs,
         play_to: String,
         connections: Arc<Connections>,
     ) -> Self {
         Self {
             recorder,
             decks,
+            jobs,
             play_to,
             connections,
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
@@ -78,12 +83,18 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/clips/{file}", get(media::clip))
         .route("/live/{file}", get(media::live))
         .route("/decks/{file}", get(decks::feed).head(decks::feed_head))
+        .route("/jobs/{id}/{file}", get(jobs::result))
         .route("/healthz", get(api::health))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{channel}/{command}", post(api::control))
         .route("/api/v1/clips", post(api::make_clip))
+        .route("/api/v1/clips/{clip}/convert", post(jobs::convert_clip))
+        .route("/api/v1/clips/{clip}/export", post(jobs::export_clip))
+        .route("/api/v1/presets", get(jobs::presets))
+        .route("/api/v1/jobs", get(jobs::list))
+        .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
         .route("/api/v1/events", get(events::events))

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use lookback_replay::{ClipError, Gone};
 use serde_json::{Value, json};
 
+use crate::convert::{Failure, NotBegun, Refused as NotMade};
 use crate::decks::Refused;
 use crate::time::rfc3339;
 
@@ -63,6 +64,11 @@ impl Problem {
     pub(super) fn unknown_clip() -> Self {
         let detail = "there is no such clip: it has expired, or it never was";
         Self::new(StatusCode::NOT_FOUND, "unknown_clip", detail)
+    }
+
+    pub(super) fn unknown_job() -> Self {
+        let detail = "there is no such job: it was forgotten, or it never was";
+        Self::new(StatusCode::NOT_FOUND, "unknown_job", detail)
     }
 
     /// A range that begins behind the end of what is `len` bytes long.
@@ -126,6 +132,35 @@ impl From<ClipError> for Problem {
 impl From<Gone> for Problem {
     fn from(gone: Gone) -> Self {
         Self::new(StatusCode::GONE, "clip_dropped", gone.to_string())
+    }
+}
+
+impl From<NotMade> for Problem {
+    fn from(refused: NotMade) -> Self {
+        let code = match &refused {
+            NotMade::UnknownPreset(_) => "unknown_preset",
+            NotMade::Parameter(_) => "bad_parameter",
+        };
+        Self::unprocessable(code, refused.to_string())
+    }
+}
+
+impl From<NotBegun> for Problem {
+    fn from(not_begun: NotBegun) -> Self {
+        let detail = not_begun.to_string();
+        match not_begun {
+            NotBegun::Refused(refused) => refused.into(),
+            NotBegun::NoLibrary => Self::new(StatusCode::CONFLICT, "no_library", detail),
+            NotBegun::QueueFull => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_jobs", detail)
+            }
+            NotBegun::Failure(failure @ Failure::NoEncoder(_)) => {
+                Self::unprocessable(failure.code(), detail)
+            }
+            NotBegun::Failure(failure) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, failure.code(), detail)
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@ mod api;
 mod decks;
 mod media;
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use http_body_util::BodyExt;
@@ -14,6 +16,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::clock;
+use crate::convert::{Ffmpeg, Limits, Presets};
+use crate::library::Library;
 use crate::settings::Name;
 use crate::testing::{record, recorder, video};
 
@@ -37,6 +41,11 @@ fn recorded() -> Server {
 }
 
 fn guarded(guard: Guard) -> Server {
+    with_jobs(guard, "no-such-ffmpeg", None)
+}
+
+/// One that converts with this ffmpeg, and writes to this library.
+fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Server {
     let recorder = recorder();
     recorder.add_channel("main");
     let (decks, playing) = Decks::new(&[Name::main()], &recorder);
@@ -44,9 +53,26 @@ fn guarded(guard: Guard) -> Server {
     for deck in playing {
         tasks.spawn(deck);
     }
+    let (jobs, workers) = Jobs::new(
+        Arc::clone(&recorder),
+        Ffmpeg::new(
+            ffmpeg.into(),
+            Limits {
+                stall: Duration::from_secs(60),
+                time: Duration::from_secs(60),
+            },
+        ),
+        Presets::built_in(),
+        library,
+        1,
+    );
+    for worker in workers {
+        tasks.spawn(worker);
+    }
     let app = App::new(
         Arc::clone(&recorder),
         decks,
+        jobs,
         "play.ts".to_owned(),
         Arc::default(),
     );
