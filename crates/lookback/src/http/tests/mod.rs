@@ -2,6 +2,7 @@
 
 mod api;
 mod decks;
+mod jobs;
 mod media;
 
 use std::time::Duration;
