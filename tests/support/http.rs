@@ -31,6 +31,13 @@ pub(crate) fn head(path: &str) -> Request {
     }
 }
 
+pub(crate) fn delete(path: &str) -> Request {
+    Request {
+        method: "DELETE",
+        ..get(path)
+    }
+}
+
 pub(crate) fn post(path: &str, json: &Value) -> Request {
     let request = Request {
         method: "POST",
