@@ -441,3 +441,42 @@ fn presets_of_the_settings_file() {
         "{said}"
     );
 }
+
+/// As Apple's players want it, and with every sound track.
+#[test]
+fn a_copy_of_hevc_carries_the_tag_and_all_sound() {
+    let folder = folder();
+    let input = folder.path().join("hevc.ts");
+    let made = "-f lavfi -i testsrc2=s=320x176:r=30:d=3 -f lavfi -i sine=d=3 -f lavfi -i anoisesrc=d=3 \
+                -map 0 -map 1 -map 2 -c:v libx265 -preset ultrafast -x265-params log-level=none -g 15 -c:a aac -f mpegts";
+    make(&[], made, &input);
+    let server = serve(&folder, &input, &[]);
+    server.wait_for_window(2.5);
+    let result = convert(&server, &folder, &json!({"preset": "copy"}));
+    assert_eq!(seen(&result).0, ["hevc", "aac", "aac"]);
+    let probed = probe(text(&result), "-show_streams");
+    assert_eq!(probed["streams"][0]["codec_tag_string"], "hvc1");
+}
+
+#[test]
+fn what_is_not_in_a_clip_is_not_made_of_it() {
+    let folder = folder();
+    let input = folder.path().join("sound.ts");
+    make(&[], "-f lavfi -i sine=d=3 -c:a aac -f mpegts", &input);
+    let server = serve(&folder, &input, &[]);
+    server.wait_for_window(2.5);
+    let clip = server.clip(&json!({}));
+    let path = format!(
+        "/api/v1/clips/{}/convert",
+        clip["id"].as_str().expect("an id")
+    );
+    for preset in ["gif", "webp", "still", "sheet"] {
+        let answer = server.send(&post(&path, &json!({"preset": preset})));
+        assert_eq!(answer.status, 422, "{preset}");
+        assert_eq!(answer.json()["code"], "bad_parameter");
+    }
+    for preset in ["audio", "share"] {
+        let result = convert(&server, &folder, &json!({"preset": preset}));
+        assert_eq!(seen(&result).0, ["aac"], "{preset}");
+    }
+}

@@ -157,8 +157,17 @@ impl Recipe {
                 ));
             }
         }
+        let lines = self.lines(footage, None);
+        let wants_none_of = |flag: &str| lines.iter().any(|line| line == flag);
+        let has = |kind: fn(&Codec) -> bool| footage.codecs().iter().any(kind);
+        if wants_none_of("-an") && !has(is_video) {
+            return refuse(format!("{name} makes pictures, and there are none in this"));
+        }
+        if wants_none_of("-vn") && !has(|codec| !is_video(codec)) {
+            return refuse(format!("{name} makes sound, and there is none in this"));
+        }
         let copies = |pair: &[String]| pair[0].starts_with("-c") && pair[1] == "copy";
-        if footage.is_part() && self.lines(footage, None).windows(2).any(copies) {
+        if footage.is_part() && lines.windows(2).any(copies) {
             return refuse(format!(
                 "{name} copies pictures as they are, and can begin at keyframes only: leave out in_s and \
                  out_s, or make a shorter clip"
@@ -241,7 +250,7 @@ fn as_recorded(footage: &Footage) -> Vec<String> {
     for codec in footage.codecs() {
         match codec {
             Codec::Hevc => lines.extend(["-tag:v", "hvc1"].map(str::to_owned)),
-            Codec::H264 | Codec::Mpeg2Video => {}
+            codec if is_video(codec) => {}
             codec => {
                 if *codec == Codec::AacAdts {
                     lines.extend([format!("-bsf:a:{sounds}"), "aac_adtstoasc".to_owned()]);
@@ -251,6 +260,10 @@ fn as_recorded(footage: &Footage) -> Vec<String> {
         }
     }
     lines
+}
+
+fn is_video(codec: &Codec) -> bool {
+    matches!(codec, Codec::H264 | Codec::Hevc | Codec::Mpeg2Video)
 }
 
 /// Bits for pictures and sound, so that all together fit a size.

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -81,6 +82,7 @@ impl Library {
         let probe = hidden(folder, "start");
         File::create(&probe).map_err(usage)?;
         fs::remove_file(&probe).map_err(usage)?;
+        sweep(folder);
         Ok(Arc::new(Self {
             folder: folder.to_owned(),
             template,
@@ -243,8 +245,30 @@ impl Drop for Hidden {
     }
 }
 
+/// What is hidden and was not written to in so long is nobody's any more.
+const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Takes away what was left when a machine or a program stopped in the middle.
+fn sweep(folder: &Path) {
+    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in all {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_hidden = name.starts_with(HIDDEN_START) && name.ends_with(HIDDEN_END);
+        let modified = entry.metadata().and_then(|about| about.modified());
+        let age = modified.ok().and_then(|at| at.elapsed().ok());
+        if is_hidden && age.is_some_and(|age| age > LEFT_OVER) {
+            // The next start tries again.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+const HIDDEN_START: &str = ".lookback-";
+const HIDDEN_END: &str = ".part";
+
 fn hidden(folder: &Path, id: &str) -> PathBuf {
-    folder.join(format!(".lookback-{id}.part"))
+    folder.join(format!("{HIDDEN_START}{id}{HIDDEN_END}"))
 }
 
 #[cfg(test)]
@@ -361,6 +385,21 @@ mod tests {
         let error = library.begin("b").await.err().expect("no folder");
         assert!(error.to_string().contains("deep"), "{error}");
         assert!(!library.folder.exists());
+    }
+
+    #[test]
+    fn what_a_crash_left_goes_at_a_later_start() {
+        let (_folder, library) = library("{name}");
+        for (name, days) in [("old", 2), ("new", 0)] {
+            let file = File::create(hidden(&library.folder, name)).expect("a file");
+            let then = std::time::SystemTime::now() - days * LEFT_OVER;
+            file.set_modified(then).expect("ours");
+        }
+        let mine = File::create(library.folder.join("old.part")).expect("a file");
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        mine.set_modified(long_ago).expect("ours");
+        Library::open(&library.folder, Template::default()).expect("a folder");
+        assert_eq!(names(&library), [".lookback-new.part", "old.part"]);
     }
 
     #[test]
