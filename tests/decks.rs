@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::Message;
 
 use crate::support::card;
+use crate::support::events::Events;
 use crate::support::http::post;
 use crate::support::mpv::Mpv;
 use crate::support::process::{Process, output_of};
 use crate::support::reader::Reader;
 use crate::support::server::{self, Server};
-use crate::support::{DEADLINE, eventually, ffmpeg, folder, free_port, text};
+use crate::support::{eventually, ffmpeg, folder, free_port, text};
 
 const SECONDS: u32 = 20;
 
@@ -174,20 +174,8 @@ fn the_command_line_works_a_deck() {
 #[test]
 fn events_tell_what_a_deck_does() {
     let stage = Stage::new();
-    let address = stage.server.url("").replace("http://", "");
-    let stream = TcpStream::connect(&address).expect("it listens");
-    stream
-        .set_read_timeout(Some(DEADLINE))
-        .expect("a socket takes a time-out");
-    let (mut socket, _) = tungstenite::client(format!("ws://{address}/api/v1/events"), stream)
-        .unwrap_or_else(|error| panic!("no WebSocket: {error}"));
-    let mut next = || -> Value {
-        loop {
-            if let Message::Text(text) = socket.read().expect("it goes on") {
-                return serde_json::from_str(&text).expect("JSON");
-            }
-        }
-    };
+    let mut events = Events::of(&stage.server);
+    let mut next = || events.next();
     let first = next();
     assert_eq!(
         (&first["type"], &first["name"], &first["state"]),

@@ -9,6 +9,7 @@
 mod support;
 
 mod command_line;
+mod convert;
 mod decks;
 mod demo;
 mod formats;

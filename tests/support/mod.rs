@@ -4,6 +4,7 @@
 pub(crate) mod card;
 pub(crate) mod cut;
 pub(crate) mod deck;
+pub(crate) mod events;
 pub(crate) mod ffmpeg;
 pub(crate) mod http;
 pub(crate) mod mpv;

@@ -8,8 +8,9 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lookback_deck::Speed;
 
-use crate::settings::{Name, Options, with_file};
+use crate::settings::{Name, Options, presets, with_file};
 use crate::usage::Usage;
+use crate::work::WorkCommand;
 
 /// Instant replay for OBS: the last minutes of live video in RAM, watched again at once.
 ///
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Deck(DeckCommand),
     #[command(flatten)]
     Keep(KeepCommand),
+    #[command(flatten)]
+    Work(WorkCommand),
 }
 
 /// Which server to ask.
@@ -297,7 +300,11 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Aske
     if let Some(path) = cli.config() {
         let text = read_file(path)?;
         let command = with_file(Cli::command(), path, &text)?;
+        let presets = presets(path, &text)?;
         cli = parse(command, &arguments).map_err(|error| Usage::new(on_one_line(&error)))?;
+        if let Some(options) = cli.options_mut() {
+            options.presets = Some(presets);
+        }
     }
     Ok(Asked::Run(Box::new(
         cli.command.unwrap_or(Command::Serve(cli.serve)),
@@ -313,7 +320,17 @@ impl Cli {
         match &self.command {
             None => self.serve.config.as_deref(),
             Some(Command::Serve(options) | Command::Demo(options)) => options.config.as_deref(),
-            Some(Command::Status(_) | Command::Deck(_) | Command::Keep(_)) => None,
+            Some(Command::Status(_) | Command::Deck(_) | Command::Keep(_) | Command::Work(_)) => {
+                None
+            }
+        }
+    }
+
+    fn options_mut(&mut self) -> Option<&mut Options> {
+        match &mut self.command {
+            None => Some(&mut self.serve),
+            Some(Command::Serve(options) | Command::Demo(options)) => Some(options),
+            Some(_) => None,
         }
     }
 }

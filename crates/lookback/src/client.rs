@@ -2,7 +2,7 @@
 //! wrong.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::settings::Endpoint;
 /// The exit code for "no server answers", so that scripts can tell it from a mistake.
 const NO_ANSWER: u8 = 3;
 const MISTAKE: u8 = 2;
+const FAILED: u8 = 1;
 
 /// Why there is nothing to show.
 #[derive(Debug)]
@@ -39,6 +40,11 @@ impl Failure {
         }
     }
 
+    /// What was asked for was begun, and did not come out.
+    pub(crate) fn failed(line: String) -> Self {
+        Self { line, code: FAILED }
+    }
+
     pub(crate) fn unreadable(error: serde_json::Error) -> Self {
         Self {
             line: format!("the answer cannot be read ({error}): is the server of another version?"),
@@ -52,7 +58,9 @@ pub(crate) fn finish(outcome: Result<String, Failure>) -> ExitCode {
     match outcome {
         Ok(text) => {
             // A reader that has seen enough, such as `head`, is no error.
-            let _ = writeln!(io::stdout(), "{}", text.trim_end());
+            if !text.is_empty() {
+                let _ = writeln!(io::stdout(), "{}", text.trim_end());
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -72,15 +80,53 @@ pub(crate) fn post(server: &ServerOptions, path: &str, body: &Value) -> Result<S
     ask(server, "POST", path, &body.to_string())
 }
 
-/// Has something taken away.
+/// Has something stopped, or forgotten.
 pub(crate) fn delete(server: &ServerOptions, path: &str) -> Result<String, Failure> {
     ask(server, "DELETE", path, "")
+}
+
+/// Gets something large, all of it, into `into`.
+pub(crate) fn download(
+    options: &ServerOptions,
+    path: &str,
+    into: &mut impl Write,
+) -> Result<(), Failure> {
+    let (endpoint, token) = place(options)?;
+    let lost = |error: io::Error| Failure {
+        line: format!("{}{path} cannot be had: {error}", options.server),
+        code: NO_ANSWER,
+    };
+    let stream = send(&endpoint, "GET", path, token.as_deref(), "").map_err(lost)?;
+    let mut stream = BufReader::new(stream);
+    let (mut status, mut length) = (String::new(), None);
+    stream.read_line(&mut status).map_err(lost)?;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).map_err(lost)?;
+        let Some((name, value)) = line.split_once(':') else {
+            break;
+        };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse::<u64>().ok();
+        }
+    }
+    if status.split(' ').nth(1) != Some("200") {
+        let mut body = String::new();
+        stream.read_to_string(&mut body).map_err(lost)?;
+        return Err(refusal(&body).unwrap_or_else(|| lost(io::Error::other(status))));
+    }
+    let got = io::copy(&mut stream, into).map_err(lost)?;
+    if length.is_some_and(|length| length != got) {
+        return Err(lost(io::ErrorKind::UnexpectedEof.into()));
+    }
+    into.flush().map_err(lost)
 }
 
 /// How long a server on the same network may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-fn ask(options: &ServerOptions, method: &str, path: &str, body: &str) -> Result<String, Failure> {
+/// Where a server is, and the token for it.
+fn place(options: &ServerOptions) -> Result<(Endpoint, Option<String>), Failure> {
     let server = &options.server;
     let token = options
         .token_file
@@ -97,16 +143,22 @@ fn ask(options: &ServerOptions, method: &str, path: &str, body: &str) -> Result<
             "--server {server}: write it as http://127.0.0.1:1688"
         ))
     })?;
-    let token = token.as_deref().map(str::trim);
-    let answer = fetch(&endpoint, method, path, token, body).map_err(|error| Failure {
-        line: format!(
-            "no lookback answers at {server} ({error}); start one, or name it with --server"
-        ),
-        code: NO_ANSWER,
-    })?;
+    Ok((endpoint, token.map(|token| token.trim().to_owned())))
+}
+
+fn ask(options: &ServerOptions, method: &str, path: &str, body: &str) -> Result<String, Failure> {
+    let server = &options.server;
+    let (endpoint, token) = place(options)?;
+    let answer =
+        fetch(&endpoint, method, path, token.as_deref(), body).map_err(|error| Failure {
+            line: format!(
+                "no lookback answers at {server} ({error}); start one, or name it with --server"
+            ),
+            code: NO_ANSWER,
+        })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
     match head.split(' ').nth(1) {
-        Some("200" | "201" | "204") => Ok(body.to_owned()),
+        Some(status) if status.starts_with('2') => Ok(body.to_owned()),
         Some("401") => Err(Failure::mistake(format!(
             "{server} asks for its token: --token-file FILE"
         ))),
@@ -132,6 +184,20 @@ fn fetch(
     token: Option<&str>,
     body: &str,
 ) -> io::Result<String> {
+    let mut stream = send(server, method, path, token, body)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Sends a request; what comes back is the answer.
+fn send(
+    server: &Endpoint,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect_timeout(&server.resolve()?, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -145,9 +211,7 @@ fn fetch(
         request += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
     }
     write!(stream, "{request}\r\n{body}")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    Ok(stream)
 }
 
 #[cfg(test)]

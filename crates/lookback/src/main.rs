@@ -8,11 +8,13 @@ mod cli;
 mod client;
 mod clock;
 mod control;
+mod convert;
 mod decks;
 #[cfg(unix)]
 mod fifo;
 mod http;
 mod keep;
+mod library;
 mod log;
 mod replays;
 mod serve;
@@ -28,6 +30,7 @@ mod time;
 mod transport;
 mod usage;
 mod watch;
+mod work;
 
 use std::env;
 use std::io::{self, Write};
@@ -68,6 +71,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         Command::Status(options) => Ok(status::run(&options)),
         Command::Deck(command) => Ok(control::run(&command)),
         Command::Keep(command) => Ok(keep::run(&command)),
+        Command::Work(command) => Ok(work::run(&command)),
     }
 }
 

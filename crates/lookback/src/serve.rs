@@ -15,8 +15,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use crate::clock;
+use crate::convert::{Ffmpeg, Jobs};
 use crate::decks::{Decks, play_into};
 use crate::http::{self, App, Connections, Guard};
+use crate::library::Library;
 use crate::replays::{self, Shelf};
 use crate::settings::{Name, Settings};
 use crate::signals;
@@ -49,6 +51,17 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     });
     let sinks: Vec<_> = sinks.collect::<Result<_, Usage>>()?;
     let (decks, playing) = Decks::new(&settings.decks, &recorder)?;
+    let library = settings.library.as_ref();
+    let library = library
+        .map(|(folder, template)| Library::open(folder, template.clone()))
+        .transpose()?;
+    let (jobs, workers) = Jobs::new(
+        Arc::clone(&recorder),
+        Ffmpeg::new(settings.ffmpeg.clone(), settings.job_limits),
+        settings.presets.clone(),
+        library,
+        settings.jobs,
+    );
     greet(address, &settings);
 
     let mut tasks = JoinSet::new();
@@ -64,8 +77,11 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
             tasks.spawn(play_into(sink, deck.clone()));
         }
     }
-    tasks.spawn(expire_clips(Arc::clone(&recorder)));
     tasks.spawn(replays::grow(Arc::clone(&shelf)));
+    for worker in workers {
+        tasks.spawn(worker);
+    }
+    tasks.spawn(expire(Arc::clone(&recorder), jobs.clone()));
     tasks.spawn(watch::run(Arc::clone(&recorder)));
     let connections = Arc::new(Connections::default());
     let guard = Guard::new(
@@ -74,7 +90,14 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         settings.token.clone(),
     );
     let play_to = sinks_of(&settings, &Name::main()).join(" and ");
-    let app = App::new(recorder, shelf, decks, play_to, Arc::clone(&connections));
+    let app = App::new(
+        recorder,
+        shelf,
+        decks,
+        jobs,
+        play_to,
+        Arc::clone(&connections),
+    );
     let router = http::router(Arc::new(app), guard);
     tasks.spawn(http::serve(listener, router, connections));
     stop.await;
@@ -116,16 +139,17 @@ fn bind<'a>(
     Ok(bound)
 }
 
-/// How long a clip that nobody reads is kept: a player that was paused comes back to it.
-const CLIP_UNUSED_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long a clip or a result that nobody reads is kept: a player that was paused comes back to it.
+const UNUSED_MAX: Duration = Duration::from_secs(30 * 60);
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
 
-async fn expire_clips(recorder: Arc<Recorder>) {
+async fn expire(recorder: Arc<Recorder>, jobs: Jobs) {
     let mut ticks = interval(EXPIRE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        recorder.expire_clips(clock::now(), CLIP_UNUSED_MAX);
+        recorder.expire_clips(clock::now(), UNUSED_MAX);
+        jobs.expire(clock::now(), UNUSED_MAX);
     }
 }
 

@@ -24,6 +24,7 @@ mod index;
 mod layout;
 mod log;
 mod problem;
+mod product;
 mod recorder;
 mod rendition;
 mod replays;
@@ -38,6 +39,7 @@ pub use channel::{Busy, Channel, ChannelStatus, RecordingState, Window, Writer};
 pub use clip::{Clip, ClipError, Gone, Selection};
 pub use follow::{Followed, Follower};
 pub use problem::Problem;
+pub use product::{Draft, NoRoom, Product};
 pub use recorder::{Limits, Memory, Recorder};
 pub use rendition::{Piece, Rendition, RenditionError};
 pub use replays::{

@@ -1,7 +1,7 @@
-//! The recorder: all channels, the memory they share, and the clips that are out.
+//! The recorder: all channels, the memory they share, the clips that are out and what was made of them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::budget::{Budget, Counted};
 use crate::channel::Channel;
 use crate::clip::Clip;
 use crate::log::Log;
-use crate::slab::Filling;
+use crate::product::Product;
+use crate::slab::{Filling, SLAB_LEN};
 use crate::wall::Wall;
 
 /// What a recorder may use.
@@ -40,6 +41,10 @@ pub struct Recorder {
     keep: Option<Duration>,
     channels: Mutex<Vec<Arc<Channel>>>,
     clips: Mutex<Clips>,
+    /// All that exist, to be let go when memory is short.
+    products: Mutex<Vec<Weak<Product>>>,
+    /// The slabs that they hold, and those that are being made.
+    products_held: Arc<AtomicUsize>,
     /// Counts uses of clips, to know which was used last.
     uses: AtomicU64,
 }
@@ -64,6 +69,8 @@ impl Recorder {
             keep: limits.keep,
             channels: Mutex::default(),
             clips: Mutex::default(),
+            products: Mutex::default(),
+            products_held: Arc::default(),
             uses: AtomicU64::new(0),
         })
     }
@@ -160,6 +167,32 @@ impl Recorder {
         clips.all.push(Arc::downgrade(clip));
     }
 
+    pub(crate) fn products_held(&self) -> &Arc<AtomicUsize> {
+        &self.products_held
+    }
+
+    pub(crate) fn register_product(&self, product: &Arc<Product>) {
+        let mut products = lock(&self.products);
+        products.retain(|product| product.strong_count() > 0);
+        products.push(Arc::downgrade(product));
+    }
+
+    /// A slab for something that is made of clips, as long as what is held leaves the live windows their
+    /// quarter.
+    pub(crate) fn slab_for_product(&self) -> Option<Filling> {
+        loop {
+            if self.holds_too_much() {
+                if !self.drop_held() {
+                    return None;
+                }
+            } else if let Some(filling) = self.budget.slab() {
+                return Some(filling);
+            } else if !self.make_room() {
+                return None;
+            }
+        }
+    }
+
     /// A slab to record into. Room is made for it where there is none.
     pub(crate) fn slab(&self) -> Filling {
         loop {
@@ -181,46 +214,72 @@ impl Recorder {
         self.budget.count(bytes)
     }
 
-    /// Clips may push the live windows back to a quarter of the memory; after that, the one that was
-    /// used longest ago is let go. Otherwise the channel that reaches back furthest gives way, so
-    /// that all windows begin at the same time.
+    /// What is held may push the live windows back to a quarter of the memory; after that, what was used
+    /// longest ago is let go. Otherwise the channel that reaches back furthest gives way, so that all
+    /// windows begin at the same time.
     fn make_room(&self) -> bool {
-        let channels = self.channels();
-        let held: usize = channels
-            .iter()
-            .map(|channel| channel.lock().log.held_slab_bytes())
-            .sum();
-        if held > self.budget.limit() / 4 * 3 && self.drop_clip() {
+        if self.holds_too_much() && self.drop_held() {
             return true;
         }
+        let channels = self.channels();
         let oldest = channels
             .iter()
             .filter_map(|channel| Some((channel.oldest()?, channel)))
             .min_by_key(|(start, _)| *start);
         match oldest {
             Some((_, channel)) => channel.evict(),
-            None => self.drop_clip(),
+            None => self.drop_held(),
         }
     }
 
-    /// Lets go of the clip that was used longest ago, of those that hold what no window has.
-    fn drop_clip(&self) -> bool {
+    fn holds_too_much(&self) -> bool {
+        let clips: usize = self
+            .channels()
+            .iter()
+            .map(|channel| channel.lock().log.held_slab_bytes())
+            .sum();
+        let products = self.products_held.load(Ordering::Relaxed) * SLAB_LEN;
+        clips + products > self.budget.limit() / 4 * 3
+    }
+
+    /// Lets go of the clip or product that was used longest ago, of those that hold what no window has.
+    fn drop_held(&self) -> bool {
+        let clip = self.droppable_clip();
+        let products: Vec<Arc<Product>> = lock(&self.products)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        let product = products
+            .iter()
+            .filter(|product| !product.is_gone())
+            .min_by_key(|product| product.last_use());
+        match (clip, product) {
+            (clip, Some(product))
+                if clip
+                    .as_ref()
+                    .is_none_or(|clip| product.last_use() < clip.last_use()) =>
+            {
+                product.revoke();
+            }
+            (Some(clip), _) => {
+                clip.revoke();
+                let kept = lock(&self.clips).by_id.remove(clip.id());
+                drop(kept);
+            }
+            (None, _) => return false,
+        }
+        true
+    }
+
+    fn droppable_clip(&self) -> Option<Arc<Clip>> {
         let all: Vec<Arc<Clip>> = lock(&self.clips)
             .all
             .iter()
             .filter_map(Weak::upgrade)
             .collect();
-        let Some(clip) = all
-            .iter()
+        all.into_iter()
             .filter(|clip| clip.holds_alone())
             .min_by_key(|clip| clip.last_use())
-        else {
-            return false;
-        };
-        clip.revoke();
-        let kept = lock(&self.clips).by_id.remove(clip.id());
-        drop(kept);
-        true
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bodies of video: a clip, and the live edge.
+//! Bodies of video: what is stored, and the live edge.
 
 use std::io;
 use std::mem;
@@ -9,14 +9,42 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use lookback_replay::{Clip, Followed, Follower, Gone};
+use lookback_replay::{Clip, Followed, Follower, Gone, Product};
 
 use crate::transport::Transport;
 
-/// A part of a clip. Its frames are views of the log, so nothing is copied on the way to the socket,
+/// What has a length and bytes that never change.
+pub(super) trait Stored: Send + Sync + 'static {
+    /// All of its bytes.
+    fn len(&self) -> u64;
+    /// Up to `max` bytes from `offset` on, at least one before the end.
+    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone>;
+}
+
+impl Stored for Clip {
+    fn len(&self) -> u64 {
+        self.len()
+    }
+
+    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+        self.read(offset, max)
+    }
+}
+
+impl Stored for Product {
+    fn len(&self) -> u64 {
+        self.len()
+    }
+
+    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+        self.read(offset, max)
+    }
+}
+
+/// A part of what is stored. Its frames are views of it, so nothing is copied on the way to the socket,
 /// and a reader that is slow holds only its place.
-pub(super) struct ClipBody {
-    clip: Arc<Clip>,
+pub(super) struct StoredBody<T> {
+    stored: Arc<T>,
     left: Range<u64>,
 }
 
@@ -24,13 +52,13 @@ pub(super) struct ClipBody {
 /// client that has gone has cost little.
 const FRAME_MAX: usize = 128 << 10;
 
-impl ClipBody {
-    pub(super) fn new(clip: Arc<Clip>, part: Range<u64>) -> Self {
-        Self { clip, left: part }
+impl<T: Stored> StoredBody<T> {
+    pub(super) fn new(stored: Arc<T>, part: Range<u64>) -> Self {
+        Self { stored, left: part }
     }
 }
 
-impl Body for ClipBody {
+impl<T: Stored> Body for StoredBody<T> {
     type Data = Bytes;
     type Error = Gone;
 
@@ -43,7 +71,7 @@ impl Body for ClipBody {
             return Poll::Ready(None);
         }
         let max = usize::try_from(left).unwrap_or(FRAME_MAX).min(FRAME_MAX);
-        Poll::Ready(Some(self.clip.read(self.left.start, max).map(|bytes| {
+        Poll::Ready(Some(self.stored.read(self.left.start, max).map(|bytes| {
             self.left.start += bytes.len() as u64;
             Frame::data(bytes)
         })))

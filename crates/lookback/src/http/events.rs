@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: what decks do and what becomes of replays, as it happens, on a WebSocket.
+//! `GET /api/v1/events`: what decks and jobs do and what becomes of replays, as it happens, on a WebSocket.
 //!
 //! Nothing is queued for a client: one that is slow gets the newest state, not those between.
 
@@ -19,7 +19,8 @@ use super::App;
 use super::problem::Problem;
 use super::replays::described;
 use super::status::Deck;
-use crate::decks::{Decks, Handle, State as DeckState};
+use crate::convert::Jobs;
+use crate::decks::{Handle, State as DeckState};
 use crate::replays::Shelf;
 
 /// Clients at a time.
@@ -46,30 +47,30 @@ pub(super) async fn events(
             format!("{CLIENTS_MAX} clients are listening already"),
         ));
     };
-    let (decks, shelf) = (app.decks.clone(), Arc::clone(&app.shelf));
     Ok(upgrade
         .max_message_size(MESSAGE_MAX)
-        .on_upgrade(move |socket| tell(socket, decks, shelf, place)))
+        .on_upgrade(move |socket| tell(socket, app, place)))
 }
 
 /// Tells one client until it leaves.
-async fn tell(
-    mut socket: WebSocket,
-    decks: Decks,
-    shelf: Arc<Shelf>,
-    _place: OwnedSemaphorePermit,
-) {
+async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit) {
+    let App {
+        decks, shelf, jobs, ..
+    } = &*app;
     let mut changes = decks.changes();
     let mut kept = shelf.changes();
-    let mut known = KnownReplays::new(&shelf);
+    let mut known = KnownReplays::new(shelf);
     let mut told: Vec<Option<DeckState>> = vec![None; decks.all().len()];
+    let mut job_changes = jobs.changes();
+    let mut told_jobs = None;
     let mut ping_at = Instant::now() + PING_EVERY;
     loop {
         changes.mark_unchanged();
         kept.mark_unchanged();
         let of_decks = decks.all().iter().zip(&mut told);
-        let of_decks = of_decks.flat_map(|(deck, told)| news(deck, told));
-        let messages: Vec<Value> = of_decks.chain(known.news(&shelf)).collect();
+        let mut messages: Vec<Value> = of_decks.flat_map(|(deck, told)| news(deck, told)).collect();
+        messages.extend(known.news(shelf));
+        messages.extend(job_news(jobs, &mut told_jobs));
         for message in messages {
             let message = Message::text(message.to_string());
             if socket.send(message).await.is_err() {
@@ -79,6 +80,7 @@ async fn tell(
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
             changed = kept.changed() => if changed.is_err() { return },
+            changed = job_changes.changed() => if changed.is_err() { return },
             heard = socket.recv() => match heard {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return,
                 Some(Ok(_)) => {}
@@ -152,4 +154,25 @@ fn news(deck: &Handle, told: &mut Option<DeckState>) -> Vec<Value> {
         messages.push(message);
     }
     messages
+}
+
+/// What a client that was `told` so does not know yet of the jobs. Those that were over before it came
+/// are none of its business.
+fn job_news(jobs: &Jobs, told: &mut Option<HashMap<String, Value>>) -> Vec<Value> {
+    let now: HashMap<String, Value> = jobs
+        .all()
+        .iter()
+        .map(|job| (job.id().to_owned(), job.shown()))
+        .collect();
+    let before = told.replace(now.clone());
+    let is_news = |(id, shown): &(String, Value)| match &before {
+        Some(before) => before.get(id) != Some(shown),
+        None => shown["progress"].is_object() || shown["state"] == "queued",
+    };
+    let news = now.into_iter().filter(is_news);
+    news.map(|(_, mut message)| {
+        message["type"] = "job".into();
+        message
+    })
+    .collect()
 }

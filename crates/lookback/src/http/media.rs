@@ -17,7 +17,7 @@ use lookback_replay::Clip;
 use serde_json::{Value, json};
 
 use super::App;
-use super::body::{ClipBody, LiveBody};
+use super::body::{LiveBody, Stored, StoredBody};
 use super::guard::QueryToken;
 use super::problem::Problem;
 use super::range;
@@ -27,6 +27,9 @@ use crate::decks::Command;
 use crate::time::rfc3339;
 
 const RUNS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-runs-left-out");
+
+/// Of what never changes, under an address that is never used again.
+pub(super) const IMMUTABLE: &str = "private, max-age=86400, immutable";
 
 /// `GET /video`
 pub(super) async fn video(
@@ -40,7 +43,7 @@ pub(super) async fn video(
     if !headers.contains_key(header::RANGE) {
         return whole(&clip, clip.channel())
             .header(header::CACHE_CONTROL, "no-store")
-            .finish(clip_body(&clip, 0..clip.len())?);
+            .finish(part_of(&clip, 0..clip.len())?);
     }
     app.recorder.keep_clip(&clip, now);
     // Who cannot set a header shows the token there too.
@@ -66,44 +69,37 @@ pub(super) async fn clip(
         .clip(id, clock::now())
         .ok_or_else(Problem::unknown_clip)?;
     // The bytes never change, and the id is never used again.
-    ranged(
-        &clip,
-        &headers,
-        clip.channel(),
-        "private, max-age=86400, immutable",
-    )
+    let head = whole(&clip, clip.channel()).header(header::CACHE_CONTROL, IMMUTABLE);
+    stored(&headers, &tag(&clip), head, &clip)
 }
 
-/// A clip, or the range of it that a request asks for.
-pub(super) fn ranged(
-    clip: &Arc<Clip>,
+/// What is stored, or the part of it that is asked for. `head` says what it is, with its tag and how it
+/// may be cached.
+pub(super) fn stored<T: Stored>(
     headers: &HeaderMap,
-    name: &str,
-    caching: &'static str,
+    tag: &str,
+    head: response::Builder,
+    stored: &Arc<T>,
 ) -> Result<Response, Problem> {
     let text = |name| {
         headers
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    let tag = tag(clip);
-    let answer = whole(clip, name).header(header::CACHE_CONTROL, caching);
-    if range::none_match_names(text(header::IF_NONE_MATCH), &tag) {
-        return answer
-            .status(StatusCode::NOT_MODIFIED)
-            .finish(Body::empty());
+    if range::none_match_names(text(header::IF_NONE_MATCH), tag) {
+        return head.status(StatusCode::NOT_MODIFIED).finish(Body::empty());
     }
-    let asked = text(header::RANGE).filter(|_| range::if_range_holds(text(header::IF_RANGE), &tag));
-    match range::wanted(asked, clip.len()) {
-        range::Wanted::Whole => answer.finish(clip_body(clip, 0..clip.len())?),
-        range::Wanted::Part(part) => answer
+    let asked = text(header::RANGE).filter(|_| range::if_range_holds(text(header::IF_RANGE), tag));
+    match range::wanted(asked, stored.len()) {
+        range::Wanted::Whole => head.finish(part_of(stored, 0..stored.len())?),
+        range::Wanted::Part(part) => head
             .status(StatusCode::PARTIAL_CONTENT)
             .header(
                 header::CONTENT_RANGE,
-                format!("bytes {}-{}/{}", part.start, part.end - 1, clip.len()),
+                format!("bytes {}-{}/{}", part.start, part.end - 1, stored.len()),
             )
-            .finish(clip_body(clip, part)?),
-        range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(clip.len())),
+            .finish(part_of(stored, part)?),
+        range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(stored.len())),
     }
 }
 
@@ -155,7 +151,7 @@ pub(super) fn url(clip: &Clip) -> String {
 pub(super) const MPEG_TS: &str = "video/mp2t";
 
 /// The head of an answer with a clip, or with a part of it.
-fn whole(clip: &Clip, name: &str) -> response::Builder {
+pub(super) fn whole(clip: &Clip, name: &str) -> response::Builder {
     let started: String = rfc3339(clip.start())
         .chars()
         .filter(|c| c.is_ascii_digit())
@@ -170,14 +166,14 @@ fn whole(clip: &Clip, name: &str) -> response::Builder {
         .header(RUNS_LEFT_OUT, clip.runs_left_out())
 }
 
-fn tag(clip: &Clip) -> String {
+pub(super) fn tag(clip: &Clip) -> String {
     format!("\"{}\"", clip.id())
 }
 
-/// The bytes of a part, if the clip still has them.
-fn clip_body(clip: &Arc<Clip>, part: std::ops::Range<u64>) -> Result<Body, Problem> {
-    clip.read(part.start, 1)?;
-    Ok(Body::new(ClipBody::new(Arc::clone(clip), part)))
+/// The bytes of a part, if they are still there.
+fn part_of<T: Stored>(stored: &Arc<T>, part: std::ops::Range<u64>) -> Result<Body, Problem> {
+    stored.read(part.start, 1)?;
+    Ok(Body::new(StoredBody::new(Arc::clone(stored), part)))
 }
 
 pub(super) trait Finish {

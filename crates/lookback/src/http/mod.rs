@@ -7,6 +7,7 @@ mod body;
 mod decks;
 mod events;
 mod guard;
+mod jobs;
 mod media;
 mod metrics;
 mod problem;
@@ -37,6 +38,7 @@ use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
 pub(crate) use self::token::Token;
+use crate::convert::Jobs;
 use crate::decks::Decks;
 use crate::replays::Shelf;
 
@@ -45,6 +47,7 @@ pub(crate) struct App {
     recorder: Arc<Recorder>,
     shelf: Arc<Shelf>,
     decks: Decks,
+    jobs: Jobs,
     /// Where deck main also plays, for answers.
     play_to: String,
     connections: Arc<Connections>,
@@ -57,6 +60,7 @@ impl App {
         recorder: Arc<Recorder>,
         shelf: Arc<Shelf>,
         decks: Decks,
+        jobs: Jobs,
         play_to: String,
         connections: Arc<Connections>,
     ) -> Self {
@@ -64,6 +68,7 @@ impl App {
             recorder,
             shelf,
             decks,
+            jobs,
             play_to,
             connections,
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
@@ -85,6 +90,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/replays/{file}", get(replays::media))
         .route("/live/{file}", get(media::live))
         .route("/decks/{file}", get(decks::feed).head(decks::feed_head))
+        .route("/jobs/{id}/{file}", get(jobs::result))
         .route("/healthz", get(api::health))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(api::status))
@@ -101,6 +107,11 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         )
         .route("/api/v1/replays/{id}/duplicate", post(replays::duplicate))
         .route("/api/v1/replays/{id}/split", post(replays::split))
+        .route("/api/v1/clips/{clip}/convert", post(jobs::convert_clip))
+        .route("/api/v1/clips/{clip}/export", post(jobs::export_clip))
+        .route("/api/v1/presets", get(jobs::presets))
+        .route("/api/v1/jobs", get(jobs::list))
+        .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
         .route("/api/v1/events", get(events::events))

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use lookback_replay::{ClipError, Gone, RenditionError, ReplayError};
 use serde_json::{Value, json};
 
+use crate::convert::{Failure, NotBegun, Refused as NotMade};
 use crate::decks::Refused;
 use crate::time::rfc3339;
 
@@ -67,6 +68,11 @@ impl Problem {
     pub(super) fn unknown_angle(channel: &str) -> Self {
         let detail = format!("the replay has nothing of a channel {channel}");
         Self::new(StatusCode::NOT_FOUND, "unknown_channel", detail)
+    }
+
+    pub(super) fn unknown_job() -> Self {
+        let detail = "there is no such job: it was forgotten, or it never was";
+        Self::new(StatusCode::NOT_FOUND, "unknown_job", detail)
     }
 
     /// A range that begins behind the end of what is `len` bytes long.
@@ -177,6 +183,35 @@ impl From<RenditionError> for Problem {
         match error {
             RenditionError::Gone(gone) => gone.into(),
             _ => Self::unprocessable("not_one_stream", error.to_string()),
+        }
+    }
+}
+
+impl From<NotMade> for Problem {
+    fn from(refused: NotMade) -> Self {
+        let code = match &refused {
+            NotMade::UnknownPreset(_) => "unknown_preset",
+            NotMade::Parameter(_) => "bad_parameter",
+        };
+        Self::unprocessable(code, refused.to_string())
+    }
+}
+
+impl From<NotBegun> for Problem {
+    fn from(not_begun: NotBegun) -> Self {
+        let detail = not_begun.to_string();
+        match not_begun {
+            NotBegun::Refused(refused) => refused.into(),
+            NotBegun::NoLibrary => Self::new(StatusCode::CONFLICT, "no_library", detail),
+            NotBegun::QueueFull => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_jobs", detail)
+            }
+            NotBegun::Failure(failure @ Failure::NoEncoder(_)) => {
+                Self::unprocessable(failure.code(), detail)
+            }
+            NotBegun::Failure(failure) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, failure.code(), detail)
+            }
         }
     }
 }

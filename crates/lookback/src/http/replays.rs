@@ -149,7 +149,9 @@ pub(super) async fn media(
     // Who downloads it keeps the clip alone: a change, or a delete, does not touch that.
     drop(replay);
     // It may be trimmed at any time, so a cache has to ask.
-    media::ranged(&rendition.clip, &headers, &name, "private, no-cache")
+    let clip = &rendition.clip;
+    let head = media::whole(clip, &name).header(header::CACHE_CONTROL, "private, no-cache");
+    media::stored(&headers, &media::tag(clip), head, clip)
 }
 
 /// The angle of a channel, or the first.

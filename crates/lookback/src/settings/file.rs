@@ -6,6 +6,7 @@ use clap::{Arg, Command};
 use toml::{Table, Value};
 
 use super::Options;
+use crate::convert::Presets;
 use crate::usage::Usage;
 
 /// `command` with the settings that the file gives as the defaults of its options, and of those of
@@ -19,6 +20,9 @@ pub(crate) fn with_file(command: Command, path: &Path, text: &str) -> Result<Com
     let known: Vec<&str> = options.get_arguments().filter_map(Arg::get_long).collect();
     let mut defaults = Vec::new();
     for (key, value) in &table {
+        if key == PRESETS {
+            continue;
+        }
         // A file names no other file.
         if key == "config" || !known.contains(&key.as_str()) {
             return Err(fail(unknown(key, &known)));
@@ -37,6 +41,24 @@ pub(crate) fn with_file(command: Command, path: &Path, text: &str) -> Result<Com
     Ok(command
         .mut_args(&apply)
         .mut_subcommands(|subcommand| subcommand.mut_args(&apply)))
+}
+
+/// The one key that is no option: presets that are added.
+const PRESETS: &str = "presets";
+
+/// The presets that lookback comes with, and those of the file.
+pub(crate) fn presets(path: &Path, text: &str) -> Result<Presets, Usage> {
+    let fail = |what: String| Usage::new(format!("{}: {what}", path.display()));
+    let mut table: Table = text
+        .parse()
+        .map_err(|error| fail(on_one_line(&error, text)))?;
+    let mut presets = Presets::built_in();
+    match table.remove(PRESETS) {
+        None => {}
+        Some(Value::Table(added)) => presets.extend(added).map_err(fail)?,
+        Some(_) => return Err(fail("presets are tables: [presets.NAME]".to_owned())),
+    }
+    Ok(presets)
 }
 
 /// Reads the values the way the command line is read, and says what it would say.

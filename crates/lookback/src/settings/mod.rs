@@ -25,12 +25,14 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use tracing_subscriber::filter::Targets;
 
 pub(crate) use self::endpoint::Endpoint;
-pub(crate) use self::file::with_file;
+pub(crate) use self::file::{presets, with_file};
 pub(crate) use self::idle::{IdleOf, Show};
 pub(crate) use self::name::Name;
 pub(crate) use self::period::Period;
 pub(crate) use self::size::Size;
+use crate::convert::{Limits, Presets};
 use crate::http::Token;
+use crate::library::{self, Template};
 use crate::sink::PlayTo;
 use crate::source::{self, Input};
 use crate::usage::Usage;
@@ -106,6 +108,56 @@ pub(crate) struct Options {
     #[arg(long, value_name = "[DECK=]SINK", env = "LOOKBACK_PLAY_TO")]
     pub(crate) play_to: Vec<PlayTo>,
 
+    /// Folder that exports are written to [default: none: nothing is ever written].
+    #[arg(long, value_name = "DIR", env = "LOOKBACK_LIBRARY")]
+    pub(crate) library: Option<PathBuf>,
+
+    /// How files in the library are called. {n} is the first number that is free.
+    #[arg(
+        long,
+        value_name = "TEMPLATE",
+        env = "LOOKBACK_LIBRARY_NAME",
+        default_value = library::NAME_DEFAULT
+    )]
+    pub(crate) library_name: Template,
+
+    /// The ffmpeg that conversions run.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "LOOKBACK_FFMPEG",
+        default_value = "ffmpeg"
+    )]
+    pub(crate) ffmpeg: PathBuf,
+
+    /// Conversions at a time; more wait.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "LOOKBACK_JOBS",
+        default_value = "1",
+        value_parser = clap::value_parser!(u8).range(1..=32)
+    )]
+    pub(crate) jobs: u8,
+
+    /// How long a conversion may take.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "LOOKBACK_JOB_TIME",
+        default_value = "1h"
+    )]
+    pub(crate) job_time: Period,
+
+    /// How long an ffmpeg in which nothing moves is waited for.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "LOOKBACK_JOB_STALL",
+        default_value = "1min"
+    )]
+    pub(crate) job_stall: Period,
+
     /// File with the token that clients must show; required when --listen is not a loopback address.
     #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
@@ -127,6 +179,10 @@ pub(crate) struct Options {
     /// Settings file (TOML); its keys are the names of these options.
     #[arg(long, value_name = "FILE", env = "LOOKBACK_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+
+    /// The presets of the settings file, beside the built-in ones; no option can say so much.
+    #[arg(skip)]
+    pub(crate) presets: Option<Presets>,
 }
 
 /// What happens when there is no room for a replay.
@@ -154,6 +210,11 @@ pub(crate) struct Settings {
     pub(crate) decks: Vec<DeckSettings>,
     pub(crate) play_to: Vec<PlayTo>,
     pub(crate) token: Option<Token>,
+    pub(crate) library: Option<(PathBuf, Template)>,
+    pub(crate) presets: Presets,
+    pub(crate) ffmpeg: PathBuf,
+    pub(crate) jobs: usize,
+    pub(crate) job_limits: Limits,
 }
 
 /// One deck.
@@ -208,6 +269,14 @@ impl Settings {
             decks,
             play_to,
             token,
+            library: options.library.map(|folder| (folder, options.library_name)),
+            presets: options.presets.unwrap_or_else(Presets::built_in),
+            ffmpeg: options.ffmpeg,
+            jobs: options.jobs.into(),
+            job_limits: Limits {
+                stall: options.job_stall.into(),
+                time: options.job_time.into(),
+            },
         })
     }
 }

@@ -5,6 +5,7 @@ mod damage;
 mod follow;
 mod memory;
 mod oracle;
+mod products;
 mod renditions;
 mod replays;
 mod runs;

@@ -2,8 +2,11 @@
 
 mod api;
 mod decks;
+mod jobs;
 mod media;
 mod replays;
+
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
@@ -16,7 +19,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::clock;
-
+use crate::convert::{Ffmpeg, Limits, Presets};
+use crate::library::Library;
 use crate::testing::{main_deck, record, recorder, video};
 
 struct Server {
@@ -40,6 +44,11 @@ fn recorded() -> Server {
 }
 
 fn guarded(guard: Guard) -> Server {
+    with_jobs(guard, "no-such-ffmpeg", None)
+}
+
+/// One that converts with this ffmpeg, and writes to this library.
+fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Server {
     let recorder = recorder();
     recorder.add_channel("main");
     let (decks, playing) = Decks::new(&[main_deck()], &recorder).expect("it is idle on its own");
@@ -48,10 +57,27 @@ fn guarded(guard: Guard) -> Server {
         tasks.spawn(deck);
     }
     let shelf = Shelf::new(Replays::new(Arc::clone(&recorder), Policy::default()));
+    let (jobs, workers) = Jobs::new(
+        Arc::clone(&recorder),
+        Ffmpeg::new(
+            ffmpeg.into(),
+            Limits {
+                stall: Duration::from_secs(60),
+                time: Duration::from_secs(60),
+            },
+        ),
+        Presets::built_in(),
+        library,
+        1,
+    );
+    for worker in workers {
+        tasks.spawn(worker);
+    }
     let app = App::new(
         Arc::clone(&recorder),
         Arc::clone(&shelf),
         decks,
+        jobs,
         "play.ts".to_owned(),
         Arc::default(),
     );
