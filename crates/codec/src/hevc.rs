@@ -10,7 +10,7 @@ use crate::start_code::{Unit, units};
 
 mod sequence;
 
-pub(crate) use sequence::video_format;
+pub(crate) use sequence::{chroma, video_format};
 
 /// The picture that `head` reaches, if it does.
 pub(crate) fn picture(head: &[u8]) -> Option<Picture> {

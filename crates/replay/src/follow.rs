@@ -220,7 +220,7 @@ impl Follower {
         let until = pts + track.nominal_frame();
         self.played_until = Some(self.played_until.map_or(until, |last| last.max(until)));
         Some(Unit {
-            stream: joined.run.program().stream_of(entry.track()),
+            stream: joined.run.stream_of(entry.track()),
             pts,
             dts,
             random_access: entry.is(Entry::KEY) || track.codec.is_audio(),

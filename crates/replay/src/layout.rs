@@ -546,7 +546,7 @@ impl Builder {
         muxer.write_unit(
             &mut out,
             Unit {
-                stream: program.stream_of(run.cut),
+                stream: run.stream_of(run.cut),
                 pts: part.key.pts,
                 dts: part.key.dts(),
                 random_access: true,

@@ -18,6 +18,7 @@
 mod budget;
 mod channel;
 mod clip;
+mod elementary;
 mod follow;
 mod index;
 mod layout;
@@ -31,11 +32,13 @@ mod sniff;
 mod units;
 mod wall;
 
+pub use budget::Counted;
 pub use channel::{Busy, Channel, ChannelStatus, RecordingState, Window, Writer};
 pub use clip::{Clip, ClipError, Gone, Selection};
+pub use elementary::Elementary;
 pub use follow::{Followed, Follower};
 pub use problem::Problem;
 pub use recorder::{Limits, Memory, Recorder};
 pub use run::{Program, SILENCE};
-pub use units::{Unit, Units};
+pub use units::{Placed, Unit, Units};
 pub use wall::Wall;

@@ -128,6 +128,14 @@ impl Run {
         self.wall.wall(at)
     }
 
+    /// Position of a track among the streams of [`Self::program`].
+    pub(crate) fn stream_of(&self, track: usize) -> usize {
+        match track {
+            track if track == self.cut => 0,
+            track => track + usize::from(track < self.cut),
+        }
+    }
+
     pub(crate) fn program(&self) -> Program {
         // The track that is cut on goes first: OBS seeks on stream 0, whatever it is.
         let order = std::iter::once(self.cut)
@@ -152,7 +160,6 @@ impl Run {
                 .iter()
                 .map(|&track| self.tracks[track].silence.clone())
                 .collect(),
-            order,
         }
     }
 }
@@ -192,8 +199,6 @@ pub struct Program {
     config: MuxerConfig,
     codecs: Vec<Codec>,
     silences: Vec<Option<Silence>>,
-    /// Track of each stream.
-    order: Vec<usize>,
 }
 
 impl Program {
@@ -215,13 +220,6 @@ impl Program {
     /// What to send on a stream when there is nothing to be heard; `None` where it is not known.
     pub fn silence(&self, stream: usize) -> Option<&Silence> {
         self.silences.get(stream)?.as_ref()
-    }
-
-    pub(crate) fn stream_of(&self, track: usize) -> usize {
-        self.order
-            .iter()
-            .position(|&other| other == track)
-            .unwrap_or(0)
     }
 }
 
