@@ -16,7 +16,7 @@ use tracing::{error, info};
 
 use crate::clock;
 use crate::decks::{Decks, feed_pipe};
-use crate::http::{self, App, Connections, Guard};
+use crate::http::{self, App, Connections, Guard, Plans};
 use crate::settings::Settings;
 use crate::signals;
 use crate::sink::Sink;
@@ -50,7 +50,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         tasks.spawn(deck);
     }
     tasks.spawn(feed_pipe(sink, decks.main().clone()));
-    tasks.spawn(expire_clips(Arc::clone(&recorder)));
+    let plans = Arc::<Plans>::default();
+    tasks.spawn(expire_clips(Arc::clone(&recorder), Arc::clone(&plans)));
     tasks.spawn(watch::run(Arc::clone(&recorder)));
     let connections = Arc::new(Connections::default());
     let guard = Guard::new(
@@ -59,7 +60,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         settings.token.clone(),
     );
     let play_to = settings.play_to.to_string();
-    let app = App::new(recorder, decks, play_to, Arc::clone(&connections));
+    let app = App::new(recorder, plans, decks, play_to, Arc::clone(&connections));
     let router = http::router(Arc::new(app), guard);
     tasks.spawn(http::serve(listener, router, connections));
     stop.await;
@@ -105,12 +106,13 @@ fn bind<'a>(
 const CLIP_UNUSED_MAX: Duration = Duration::from_secs(30 * 60);
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
 
-async fn expire_clips(recorder: Arc<Recorder>) {
+async fn expire_clips(recorder: Arc<Recorder>, plans: Arc<Plans>) {
     let mut ticks = interval(EXPIRE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         recorder.expire_clips(clock::now(), CLIP_UNUSED_MAX);
+        plans.expire();
     }
 }
 

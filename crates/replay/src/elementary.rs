@@ -105,6 +105,41 @@ impl Elementary<'_> {
         self.payload.start = self.payload.end.min(self.payload.start + len);
     }
 
+    /// Steps over the next `len` bytes.
+    ///
+    /// # Errors
+    /// If there are not so many: the clip had to be let go.
+    pub fn skip(&mut self, mut len: u64) -> Result<(), Gone> {
+        while len > 0 {
+            let here = self.peek()?.len();
+            if here == 0 {
+                return Err(Gone);
+            }
+            let step = usize::try_from(len).map_or(here, |len| len.min(here));
+            self.consume(step);
+            len -= step as u64;
+        }
+        Ok(())
+    }
+
+    /// Copies the next `len` bytes behind what is in `out`.
+    ///
+    /// # Errors
+    /// If there are not so many: the clip had to be let go.
+    pub fn copy(&mut self, mut len: usize, out: &mut Vec<u8>) -> Result<(), Gone> {
+        while len > 0 {
+            let here = self.peek()?;
+            if here.is_empty() {
+                return Err(Gone);
+            }
+            let step = len.min(here.len());
+            out.extend_from_slice(&here[..step]);
+            self.consume(step);
+            len -= step;
+        }
+        Ok(())
+    }
+
     /// The log offset of the packet in which the bytes of [`Self::peek`] lie, if one can stand there
     /// to read the same bytes again. It is not so where a PES header ends in the packet that began
     /// in the one before.

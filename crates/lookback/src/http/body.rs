@@ -1,22 +1,22 @@
-//! Bodies of video: a clip, and the live edge.
+//! Bodies of video: a file, and the live edge.
 
 use std::io;
 use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use lookback_replay::{Clip, Followed, Follower, Gone};
+use lookback_replay::{Followed, Follower, Gone};
 
+use super::file::File;
 use crate::transport::Transport;
 
-/// A part of a clip. Its frames are views of the log, so nothing is copied on the way to the socket,
-/// and a reader that is slow holds only its place.
-pub(super) struct ClipBody {
-    clip: Arc<Clip>,
+/// A part of a file. Of a transport stream, frames are views of the log, so nothing is copied on the way to
+/// the socket; of an MP4 they are copied together one by one. A reader that is slow holds only its place.
+pub(super) struct FileBody {
+    file: File,
     left: Range<u64>,
 }
 
@@ -24,13 +24,13 @@ pub(super) struct ClipBody {
 /// client that has gone has cost little.
 const FRAME_MAX: usize = 128 << 10;
 
-impl ClipBody {
-    pub(super) fn new(clip: Arc<Clip>, part: Range<u64>) -> Self {
-        Self { clip, left: part }
+impl FileBody {
+    pub(super) fn new(file: File, part: Range<u64>) -> Self {
+        Self { file, left: part }
     }
 }
 
-impl Body for ClipBody {
+impl Body for FileBody {
     type Data = Bytes;
     type Error = Gone;
 
@@ -43,7 +43,7 @@ impl Body for ClipBody {
             return Poll::Ready(None);
         }
         let max = usize::try_from(left).unwrap_or(FRAME_MAX).min(FRAME_MAX);
-        Poll::Ready(Some(self.clip.read(self.left.start, max).map(|bytes| {
+        Poll::Ready(Some(self.file.read(self.left.start, max).map(|bytes| {
             self.left.start += bytes.len() as u64;
             Frame::data(bytes)
         })))

@@ -19,7 +19,8 @@ use serde_json::Value;
 
 use super::App;
 use super::api::{Body, FRESH, Nothing};
-use super::media::{Finish as _, MPEG_TS};
+use super::file::MPEG_TS;
+use super::media::Finish as _;
 use super::problem::Problem;
 use super::selection::Wanted;
 use super::status::Deck;

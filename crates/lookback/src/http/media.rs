@@ -1,4 +1,4 @@
-//! Video over HTTP: `/video`, `/clips/ID.ts`, `/live/CHANNEL.ts`, `/play`.
+//! Video over HTTP: `/video`, `/clips/ID.ts` and `.mp4`, `/live/CHANNEL.ts`, `/play`.
 //!
 //! A clip's URL is a fixed thing: exact length, strong tag, ranges. `/video` is another thing with each
 //! request, so one that asks for a range, as every player does, is led to a clip made for it. The
@@ -17,7 +17,8 @@ use lookback_replay::Clip;
 use serde_json::{Value, json};
 
 use super::App;
-use super::body::{ClipBody, LiveBody};
+use super::body::{FileBody, LiveBody};
+use super::file::{File, MPEG_TS};
 use super::guard::QueryToken;
 use super::problem::Problem;
 use super::range;
@@ -27,6 +28,7 @@ use crate::decks::Command;
 use crate::time::rfc3339;
 
 const RUNS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-runs-left-out");
+const STREAMS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-streams-left-out");
 
 /// `GET /video`
 pub(super) async fn video(
@@ -38,9 +40,10 @@ pub(super) async fn video(
     let now = clock::now();
     let clip = wanted.clip(&app.recorder, now)?;
     if !headers.contains_key(header::RANGE) {
-        return whole(&clip)
+        let file = File::Ts(clip);
+        return whole(&file)
             .header(header::CACHE_CONTROL, "no-store")
-            .finish(clip_body(&clip, 0..clip.len())?);
+            .finish(all_of(file)?);
     }
     app.recorder.keep_clip(&clip, now);
     // Who cannot set a header shows the token there too.
@@ -54,41 +57,43 @@ pub(super) async fn video(
         .finish(Body::empty())
 }
 
-/// `GET /clips/ID.ts`
+/// `GET /clips/ID.ts` and `GET /clips/ID.mp4`
 pub(super) async fn clip(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id = file.strip_suffix(".ts").ok_or_else(Problem::unknown_clip)?;
-    let clip = app
-        .recorder
-        .clip(id, clock::now())
-        .ok_or_else(Problem::unknown_clip)?;
+    let (id, form) = file.rsplit_once('.').ok_or_else(Problem::unknown_clip)?;
+    let known = |id| app.recorder.clip(id, clock::now());
+    let file = match (form, known(id)) {
+        ("ts", Some(clip)) => File::Ts(clip),
+        ("mp4", Some(clip)) => File::Mp4(app.plans.mp4(&clip).await?),
+        _ => return Err(Problem::unknown_clip()),
+    };
     let text = |name| {
         headers
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    let tag = tag(&clip);
+    let (tag, len) = (file.tag(), file.len());
     // The bytes never change, and the id is never used again.
-    let answer = whole(&clip).header(header::CACHE_CONTROL, "private, max-age=86400, immutable");
+    let answer = whole(&file).header(header::CACHE_CONTROL, "private, max-age=86400, immutable");
     if range::none_match_names(text(header::IF_NONE_MATCH), &tag) {
         return answer
             .status(StatusCode::NOT_MODIFIED)
             .finish(Body::empty());
     }
     let asked = text(header::RANGE).filter(|_| range::if_range_holds(text(header::IF_RANGE), &tag));
-    match range::wanted(asked, clip.len()) {
-        range::Wanted::Whole => answer.finish(clip_body(&clip, 0..clip.len())?),
+    match range::wanted(asked, len) {
+        range::Wanted::Whole => answer.finish(all_of(file)?),
         range::Wanted::Part(part) => answer
             .status(StatusCode::PARTIAL_CONTENT)
             .header(
                 header::CONTENT_RANGE,
-                format!("bytes {}-{}/{}", part.start, part.end - 1, clip.len()),
+                format!("bytes {}-{}/{len}", part.start, part.end - 1),
             )
-            .finish(clip_body(&clip, part)?),
-        range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(clip.len())),
+            .finish(part_of(file, part)?),
+        range::Wanted::Unsatisfiable => Err(Problem::unsatisfiable(len)),
     }
 }
 
@@ -137,32 +142,40 @@ pub(super) fn url(clip: &Clip) -> String {
     format!("/clips/{}.ts", clip.id())
 }
 
-pub(super) const MPEG_TS: &str = "video/mp2t";
-
-/// The head of an answer with a clip, or with a part of it.
-fn whole(clip: &Clip) -> response::Builder {
+/// The head of an answer with a file, or with a part of it.
+fn whole(file: &File) -> response::Builder {
+    let clip = file.clip();
     let started: String = rfc3339(clip.start())
         .chars()
         .filter(|c| c.is_ascii_digit())
         .take(14)
         .collect();
-    let file = format!("inline; filename=\"{}-{started}.ts\"", clip.channel());
-    response::Builder::new()
-        .header(header::CONTENT_TYPE, MPEG_TS)
-        .header(header::CONTENT_DISPOSITION, file)
+    let name = format!(
+        "inline; filename=\"{}-{started}.{}\"",
+        clip.channel(),
+        file.extension()
+    );
+    let answer = response::Builder::new()
+        .header(header::CONTENT_TYPE, file.media_type())
+        .header(header::CONTENT_DISPOSITION, name)
         .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::ETAG, tag(clip))
-        .header(RUNS_LEFT_OUT, clip.runs_left_out())
+        .header(header::ETAG, file.tag())
+        .header(RUNS_LEFT_OUT, clip.runs_left_out());
+    match file.streams_left_out() {
+        Some(streams) => answer.header(STREAMS_LEFT_OUT, streams),
+        None => answer,
+    }
 }
 
-fn tag(clip: &Clip) -> String {
-    format!("\"{}\"", clip.id())
+fn all_of(file: File) -> Result<Body, Problem> {
+    let all = 0..file.len();
+    part_of(file, all)
 }
 
 /// The bytes of a part, if the clip still has them.
-fn clip_body(clip: &Arc<Clip>, part: std::ops::Range<u64>) -> Result<Body, Problem> {
-    clip.read(part.start, 1)?;
-    Ok(Body::new(ClipBody::new(Arc::clone(clip), part)))
+fn part_of(file: File, part: std::ops::Range<u64>) -> Result<Body, Problem> {
+    file.read(part.start, 1)?;
+    Ok(Body::new(FileBody::new(file, part)))
 }
 
 pub(super) trait Finish {

@@ -6,6 +6,7 @@ mod api;
 mod body;
 mod decks;
 mod events;
+mod file;
 mod guard;
 mod media;
 mod metrics;
@@ -30,6 +31,7 @@ use axum::routing::{get, post};
 use lookback_replay::Recorder;
 use tokio::sync::Semaphore;
 
+pub(crate) use self::file::Plans;
 pub(crate) use self::guard::Guard;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
@@ -40,6 +42,8 @@ use crate::decks::Decks;
 /// What the handlers work with.
 pub(crate) struct App {
     recorder: Arc<Recorder>,
+    /// What is known of the MP4s of its clips.
+    plans: Arc<Plans>,
     decks: Decks,
     /// Where deck main also plays, for answers.
     play_to: String,
@@ -51,12 +55,14 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(
         recorder: Arc<Recorder>,
+        plans: Arc<Plans>,
         decks: Decks,
         play_to: String,
         connections: Arc<Connections>,
     ) -> Self {
         Self {
             recorder,
+            plans,
             decks,
             play_to,
             connections,

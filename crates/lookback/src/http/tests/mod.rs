@@ -46,6 +46,7 @@ fn guarded(guard: Guard) -> Server {
     }
     let app = App::new(
         Arc::clone(&recorder),
+        Arc::default(),
         decks,
         "play.ts".to_owned(),
         Arc::default(),
