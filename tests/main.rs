@@ -15,6 +15,7 @@ mod formats;
 mod http;
 mod latency;
 mod memory;
+mod mp4;
 mod obs;
 mod play;
 mod players;
