@@ -67,7 +67,7 @@ fn mp4_beside_ffmpeg(setting: &Setting, lookback: &Lookback, len: u64) -> Result
             || {
                 let mut ffmpeg = ffmpeg();
                 ffmpeg.args(["-i", &setting.folder.file(COPY), "-map", "0", "-c", "copy"]);
-                ffmpeg.args(["-y", &output]);
+                ffmpeg.arg(&output);
                 let started = Instant::now();
                 run(&mut ffmpeg)?;
                 Ok(gigabytes(len) / started.elapsed().as_secs_f64())
