@@ -245,13 +245,11 @@ impl Clip {
         Units::new(Arc::clone(self))
     }
 
-    /// Counts memory for something that was made of the clip, such as the index of a file. Where it
-    /// is too much, room is made as for a new clip. `None` if there is no recorder any more.
+    /// Counts memory for something that was made of the clip, such as the index of a file. Room for it
+    /// is made when more is recorded, not at once: that could take the clip away which it is for. `None`
+    /// if there is no recorder any more.
     pub fn count(&self, bytes: usize) -> Option<Counted> {
-        let recorder = self.channel.recorder()?;
-        let counted = recorder.count(bytes);
-        recorder.settle();
-        Some(counted)
+        Some(self.channel.recorder()?.count(bytes))
     }
 
     pub(crate) fn parts(&self) -> &[Part] {

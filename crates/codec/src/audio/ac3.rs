@@ -94,7 +94,8 @@ fn eac3(bytes: &[u8]) -> Option<(usize, Frame)> {
 pub(super) fn configuration(frame: &[u8]) -> Option<Vec<u8>> {
     let mut bits = Bits::plain(frame.get(4..)?);
     let (rate, size) = (bits.bits(2)?, bits.bits(6)?);
-    let (bsid, mode) = (bits.bits(5)?, bits.bits(3)?);
+    // E-AC-3 under the name of AC-3 has its fields elsewhere.
+    let (bsid, mode) = (bits.bits(5).filter(|&bsid| bsid <= 10)?, bits.bits(3)?);
     let (layout, low_frequency) = layout_of(&mut bits)?;
     let fields = [
         (2, rate),
@@ -111,12 +112,12 @@ pub(super) fn configuration(frame: &[u8]) -> Option<Vec<u8>> {
 /// The content of `dec3` (TS 102 366 F.6) for one independent substream and those that depend on it, which
 /// follow it in `frames`.
 pub(super) fn enhanced_configuration(frames: &[u8]) -> Option<Vec<u8>> {
-    let (mut len, first) = eac3(frames)?;
+    let (mut len, first) = eac3(frames).filter(|(_, first)| first.samples > 0)?;
     let mut bits = Bits::plain(frames.get(4..)?);
     let rate = bits.bits(2)?;
     let _blocks_or_half_rate = bits.bits(2)?;
     let (layout, low_frequency) = (bits.bits(3)?, bits.bits(1)?);
-    let bsid = bits.bits(5)?;
+    let bsid = bits.bits(5).filter(|&bsid| bsid > 10)?;
     let (mut dependent, mut places) = (0, 0);
     while let Some(channel_map) = frames.get(len..).and_then(dependent_channels) {
         dependent += 1;

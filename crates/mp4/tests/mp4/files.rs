@@ -87,8 +87,11 @@ fn parameter_sets_stand_in_the_description() {
     let [sps, pps] = &parameter_sets()[..] else {
         panic!("one of each");
     };
-    assert_eq!(entry.avcc.sequence_parameter_sets, [sps.clone()]);
-    assert_eq!(entry.avcc.picture_parameter_sets, [pps.clone()]);
+    assert_eq!(
+        entry.avcc.sequence_parameter_sets,
+        std::slice::from_ref(sps)
+    );
+    assert_eq!(entry.avcc.picture_parameter_sets, std::slice::from_ref(pps));
     assert_eq!((entry.visual.width, entry.visual.height), (320, 180));
 }
 

@@ -1,6 +1,6 @@
 //! Reads a file back: `mp4-atom` reads the boxes, and what the tables mean is worked out here.
 
-use mp4_atom::{Any, Codec, Decode, DecodeMaybe, Moof, Moov, StszSamples, Trak};
+use mp4_atom::{Any, Codec, DecodeMaybe, Moof, Moov, StszSamples, Trak};
 
 /// A track of a file.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ pub(crate) fn fragment(init: &[u8], segment: &[u8]) -> Vec<(u32, Vec<Sample>)> {
                 samples.push(Sample {
                     bytes: segment[at..at + size].to_vec(),
                     dts,
-                    pts: dts + i64::from(entry.cts.unwrap_or(0)),
+                    pts: dts + entry.cts.unwrap_or(0),
                     duration,
                     is_key: entry.flags == Some(0x0200_0000),
                 });
