@@ -16,6 +16,7 @@ mod formats;
 mod http;
 mod latency;
 mod memory;
+mod mp4;
 mod obs;
 mod play;
 mod players;

@@ -26,6 +26,7 @@ pub(crate) const MEDIA: &[Tool] = &[
     tool("ffmpeg", "ffmpeg"),
     tool("ffprobe", "ffmpeg"),
     tool("mpv", "mpv"),
+    tool("chromium", "chromium"),
 ];
 
 /// OBS and a screen without a screen to run it on.

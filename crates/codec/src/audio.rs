@@ -10,11 +10,13 @@ use crate::Codec;
 
 mod aac;
 mod ac3;
+mod framed;
 mod latm;
 mod mpeg;
 mod opus;
 mod silence;
 
+pub use framed::{AudioFrame, audio_configuration, audio_frames};
 pub use silence::{Silence, silence};
 
 /// How a sound stream is made.

@@ -20,6 +20,8 @@ pub struct VideoFormat {
     pub bit_depth: u8,
     /// How samples turn into colours, where the stream tells.
     pub colour: Option<Colour>,
+    /// Width to height of a sample, where an H.264 or HEVC stream tells.
+    pub sample_aspect: Option<(u32, u32)>,
 }
 
 /// How samples turn into colours, in the code points of ITU-T H.273; 2 is "unspecified".

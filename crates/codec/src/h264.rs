@@ -128,8 +128,25 @@ pub(crate) fn video_format(sps: &[u8]) -> Option<VideoFormat> {
         height: sps.height,
         frame_rate: sps.vui.frame_rate,
         bit_depth: sps.bit_depth,
-        colour: sps.vui.colour,
+        colour: sps.vui.look.colour,
+        sample_aspect: sps.vui.look.sample_aspect,
     })
+}
+
+/// Chroma format, and bits beyond 8 of a luma and of a chroma sample, of an SPS whose profile makes it
+/// say so.
+pub(crate) fn sample_format(sps: &[u8]) -> Option<[u8; 3]> {
+    let mut bits = Bits::escaped(sps.get(1..)?);
+    let profile = bits.byte()?;
+    let _constraints_and_level = bits.bits(16)?;
+    let _id = bits.ue()?;
+    if !HAS_CHROMA_FORMAT.contains(&profile) {
+        return None;
+    }
+    let format = bits.ue().filter(|&format| format <= 3)?;
+    let _separate_planes = format == 3 && bits.flag()?;
+    let mut depth = || bits.ue().filter(|&more| more <= 6);
+    Some([format as u8, depth()? as u8, depth()? as u8])
 }
 
 fn access(idr: bool, intra: bool, recovery: Option<u16>) -> Access {
@@ -330,7 +347,7 @@ impl Size {
 /// What is of interest in the video usability information (E.1.1).
 #[derive(Default)]
 struct Vui {
-    colour: Option<Colour>,
+    look: Look,
     frame_rate: Option<(u32, u32)>,
 }
 
@@ -343,7 +360,7 @@ impl Vui {
 
     /// Fills in what comes before the end of the bits.
     fn fill(&mut self, bits: &mut Bits<'_>) -> Option<()> {
-        self.colour = colour_from_vui(bits)?;
+        self.look = Look::from_vui(bits)?;
         if bits.flag()? {
             let ticks = bits.bits(32)?;
             let time_scale = bits.bits(32)?;
@@ -355,27 +372,60 @@ impl Vui {
 }
 
 /// The part of the VUI up to the chroma location, which H.264 (E.1.1) and HEVC (E.2.1) share.
-pub(crate) fn colour_from_vui(bits: &mut Bits<'_>) -> Option<Option<Colour>> {
-    const EXTENDED_SAR: u8 = 255;
-    if bits.flag()? && bits.byte()? == EXTENDED_SAR {
-        bits.skip(32)?;
-    }
-    if bits.flag()? {
-        let _overscan_appropriate = bits.flag()?;
-    }
-    let mut colour = None;
-    if bits.flag()? {
-        let _video_format = bits.bits(3)?;
-        let mut told = Colour::unspecified(bits.flag()?);
-        if bits.flag()? {
-            told.primaries = bits.byte()?;
-            told.transfer = bits.byte()?;
-            told.matrix = bits.byte()?;
-        }
-        colour = Some(told);
-    }
-    if bits.flag()? {
-        bits.skip_ue(2)?;
-    }
-    Some(colour)
+#[derive(Default)]
+pub(crate) struct Look {
+    pub(crate) sample_aspect: Option<(u32, u32)>,
+    pub(crate) colour: Option<Colour>,
 }
+
+impl Look {
+    pub(crate) fn from_vui(bits: &mut Bits<'_>) -> Option<Self> {
+        const EXTENDED_SAR: usize = 255;
+        let mut look = Self::default();
+        if bits.flag()? {
+            let sample_aspect = match usize::from(bits.byte()?) {
+                EXTENDED_SAR => Some((bits.bits(16)?, bits.bits(16)?)),
+                listed => SAMPLE_ASPECTS.get(listed).copied(),
+            };
+            look.sample_aspect = sample_aspect.filter(|&(width, height)| width > 0 && height > 0);
+        }
+        if bits.flag()? {
+            let _overscan_appropriate = bits.flag()?;
+        }
+        if bits.flag()? {
+            let _video_format = bits.bits(3)?;
+            let mut told = Colour::unspecified(bits.flag()?);
+            if bits.flag()? {
+                told.primaries = bits.byte()?;
+                told.transfer = bits.byte()?;
+                told.matrix = bits.byte()?;
+            }
+            look.colour = Some(told);
+        }
+        if bits.flag()? {
+            bits.skip_ue(2)?;
+        }
+        Some(look)
+    }
+}
+
+/// Shapes of a sample by aspect_ratio_idc (table E-1); 0 is "unspecified".
+const SAMPLE_ASPECTS: [(u32, u32); 17] = [
+    (0, 0),
+    (1, 1),
+    (12, 11),
+    (10, 11),
+    (16, 11),
+    (40, 33),
+    (24, 11),
+    (20, 11),
+    (32, 11),
+    (80, 33),
+    (18, 11),
+    (15, 11),
+    (64, 33),
+    (160, 99),
+    (4, 3),
+    (3, 2),
+    (2, 1),
+];

@@ -10,7 +10,7 @@ use crate::start_code::{Unit, units};
 
 mod sequence;
 
-pub(crate) use sequence::{Coding, Planes, coding, video_format};
+pub(crate) use sequence::{Coding, Planes, chroma, coding, video_format};
 
 /// The picture that `head` reaches, if it does.
 pub(crate) fn picture(head: &[u8]) -> Option<Picture> {

@@ -9,6 +9,8 @@
 //! | what does the viewer see and hear? | [`VideoFormat`], [`AudioFormat`] |
 //! | how long does this sound last? | [`audio_duration`] |
 //! | what makes a decoder show a picture at once? | [`Flush`] |
+//! | what does a file say of it? | [`ParameterSets::decoder_configuration`], [`hdr`], [`audio_configuration`] |
+//! | where are the frames of sound? | [`audio_frames`] |
 //!
 //! Nothing here decodes. Video is read from the start of an access unit to its first slice, audio
 //! from frame header to frame header. Every function takes any bytes at all: damage gives `None` or
@@ -24,6 +26,8 @@
 //! * AC-3 and E-AC-3: ATSC A/52, 5.3 and Annex E
 //! * MPEG audio: ISO/IEC 11172-3 and 13818-3, 2.4
 //! * descriptors: ISO/IEC 13818-1 2.6, ETSI EN 300 468 Annex D
+//! * decoder configurations: ISO/IEC 14496-15 5.3 and 8.3, ETSI TS 102 366 Annex F, "Encapsulation of
+//!   Opus in ISO Base Media File Format"
 //! * codec strings: RFC 6381, ISO/IEC 14496-15 Annex E
 
 #![forbid(unsafe_code)]
@@ -38,14 +42,19 @@ mod hevc;
 mod mpeg2;
 mod parameter_sets;
 mod picture;
+mod record;
 mod sei;
 mod start_code;
 mod stream;
 
-pub use audio::{AudioFormat, Silence, audio_duration, audio_format, silence};
+pub use audio::{
+    AudioFormat, AudioFrame, Silence, audio_configuration, audio_duration, audio_format,
+    audio_frames, silence,
+};
 pub use black::black;
 pub use flush::Flush;
 pub use format::{Colour, VideoFormat};
 pub use parameter_sets::ParameterSets;
 pub use picture::{Access, Head, Picture, inspect};
+pub use sei::{Hdr, hdr};
 pub use stream::{Codec, codec_of_stream};

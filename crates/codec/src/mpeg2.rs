@@ -79,6 +79,7 @@ pub(crate) fn video_format(header: &[u8]) -> Option<VideoFormat> {
         frame_rate: sequence.frame_rate,
         bit_depth: 8,
         colour: sequence.colour,
+        sample_aspect: None,
     })
 }
 

@@ -81,9 +81,25 @@ impl ParameterSets {
         Some(&self.sets[at.ok()?].bytes)
     }
 
+    /// Each of them from its NAL header, or MPEG-2's start code value, on, in the order that a decoder
+    /// needs them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.sets.iter().map(|set| &set.bytes[..])
+    }
+
+    /// The codec of the stream.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+        let sets = self.sets.iter().filter(move |set| set.key.kind == kind);
+        sets.map(|set| &set.bytes[..])
+    }
+
     fn first(&self, kind: Kind) -> Option<&[u8]> {
-        let set = self.sets.iter().find(|set| set.key.kind == kind)?;
-        Some(&set.bytes)
+        self.of(kind).next()
     }
 
     fn store_all<'a>(&mut self, sets: impl Iterator<Item = &'a [u8]>) -> bool {

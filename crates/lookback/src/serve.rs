@@ -17,7 +17,7 @@ use tracing::{error, info};
 use crate::clock;
 use crate::convert::{Ffmpeg, Jobs};
 use crate::decks::{Decks, play_into};
-use crate::http::{self, App, Connections, Guard};
+use crate::http::{self, App, Connections, Guard, Plans};
 use crate::library::Library;
 use crate::replays::{self, Shelf};
 use crate::settings::{Name, Settings};
@@ -81,7 +81,12 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     for worker in workers {
         tasks.spawn(worker);
     }
-    tasks.spawn(expire(Arc::clone(&recorder), jobs.clone()));
+    let plans = Arc::<Plans>::default();
+    tasks.spawn(expire(
+        Arc::clone(&recorder),
+        Arc::clone(&plans),
+        jobs.clone(),
+    ));
     tasks.spawn(watch::run(Arc::clone(&recorder)));
     let connections = Arc::new(Connections::default());
     let guard = Guard::new(
@@ -93,6 +98,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     let app = App::new(
         recorder,
         shelf,
+        plans,
         decks,
         jobs,
         play_to,
@@ -143,12 +149,13 @@ fn bind<'a>(
 const UNUSED_MAX: Duration = Duration::from_secs(30 * 60);
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
 
-async fn expire(recorder: Arc<Recorder>, jobs: Jobs) {
+async fn expire(recorder: Arc<Recorder>, plans: Arc<Plans>, jobs: Jobs) {
     let mut ticks = interval(EXPIRE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         recorder.expire_clips(clock::now(), UNUSED_MAX);
+        plans.expire();
         jobs.expire(clock::now(), UNUSED_MAX);
     }
 }

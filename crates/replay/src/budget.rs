@@ -98,8 +98,8 @@ impl Budget {
     }
 }
 
-/// See [`Budget::count`].
-pub(crate) struct Counted {
+/// Memory that is counted in the budget for as long as this value lives.
+pub struct Counted {
     budget: Arc<Budget>,
     bytes: usize,
 }

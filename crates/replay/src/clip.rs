@@ -323,6 +323,13 @@ impl Clip {
         Units::new(Arc::clone(self))
     }
 
+    /// Counts memory for something that was made of the clip, such as the index of a file. Room for it
+    /// is made when more is recorded, not at once: that could take the clip away which it is for. `None`
+    /// if there is no recorder any more.
+    pub fn count(&self, bytes: usize) -> Option<Counted> {
+        Some(self.channel.recorder()?.count(bytes))
+    }
+
     pub(crate) fn parts(&self) -> &[Part] {
         &self.plan.parts
     }

@@ -19,6 +19,7 @@ mod budget;
 mod channel;
 mod clip;
 mod counters;
+mod elementary;
 mod follow;
 mod index;
 mod layout;
@@ -35,8 +36,10 @@ mod sniff;
 mod units;
 mod wall;
 
+pub use budget::Counted;
 pub use channel::{Busy, Channel, ChannelStatus, RecordingState, Window, Writer};
 pub use clip::{Clip, ClipError, Gone, Selection};
+pub use elementary::Elementary;
 pub use follow::{Followed, Follower};
 pub use problem::Problem;
 pub use product::{Draft, NoRoom, Product};
@@ -46,5 +49,5 @@ pub use replays::{
     Angle, Edit, Full, Policy, Replay, ReplayError, Replays, Save, Saved, Trim, TrimError, WhenFull,
 };
 pub use run::{Program, SILENCE};
-pub use units::{Unit, Units};
+pub use units::{Placed, Unit, Units};
 pub use wall::Wall;

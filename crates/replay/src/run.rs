@@ -128,6 +128,14 @@ impl Run {
         self.wall.wall(at)
     }
 
+    /// Position of a track among the streams of [`Self::program`].
+    pub(crate) fn stream_of(&self, track: usize) -> usize {
+        match track {
+            track if track == self.cut => 0,
+            track => track + usize::from(track < self.cut),
+        }
+    }
+
     pub(crate) fn program(&self) -> Program {
         // The track that is cut on goes first: OBS seeks on stream 0, whatever it is.
         let order = std::iter::once(self.cut)
@@ -153,15 +161,6 @@ impl Run {
                 .map(|&track| self.tracks[track].silence.clone())
                 .collect(),
             video: self.tracks[self.cut].video.clone(),
-        }
-    }
-
-    /// Where a track is among the streams of the program.
-    pub(crate) fn stream_of(&self, track: usize) -> usize {
-        match track {
-            track if track == self.cut => 0,
-            track if track < self.cut => track + 1,
-            track => track,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Access units taken out of the log again, for what plays them one by one.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +31,24 @@ pub struct Unit {
     pub random_access: bool,
     /// Its bytes without PES header, in the pieces in which they lie in the log.
     pub payload: Vec<Bytes>,
+}
+
+/// Where an access unit lies, for who reads its bytes later, through an
+/// [`Elementary`](crate::Elementary).
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Position of its stream in the [`Program`](crate::Program).
+    pub stream: usize,
+    /// When it is shown.
+    pub pts: Ticks,
+    /// When it is decoded.
+    pub dts: Ticks,
+    /// Whether decoding can start here.
+    pub random_access: bool,
+    /// The bytes of the log in which its packets lie, among those of other streams.
+    pub packets: Range<u64>,
+    /// For a keyframe that comes without them, the parameter sets that hold for it.
+    pub parameters: Option<Bytes>,
 }
 
 /// The access units of a clip, on one timeline, in the order of the stream.
@@ -90,7 +109,57 @@ impl Units {
         self.next_where(|entry, part| entry.track() == part.run.cut && entry.is(Entry::KEY))
     }
 
+    /// Where the next unit lies; `None` at the end of the clip.
+    ///
+    /// # Errors
+    /// If the clip had to be let go.
+    pub fn next_placed(&mut self) -> Result<Option<Placed>, Gone> {
+        let Some((at, entry)) = self.next_entry(|_, _| true)? else {
+            return Ok(None);
+        };
+        let part = &self.clip.parts()[at];
+        let track = &part.run.tracks[entry.track()];
+        let is_picture = entry.track() == part.run.cut && track.codec.is_video();
+        let parameters = (is_picture && entry.is(Entry::KEY) && !entry.is(Entry::PARAMETERS))
+            .then(|| part.run.parameters_at(entry.offset).cloned());
+        Ok(Some(Placed {
+            stream: part.run.stream_of(entry.track()),
+            pts: entry.pts + part.shift,
+            dts: entry.dts() + part.shift,
+            random_access: entry.is(Entry::KEY) || track.codec.is_audio(),
+            packets: entry.bytes(),
+            parameters: parameters.flatten(),
+        }))
+    }
+
     fn next_where(&mut self, wanted: impl Fn(&Entry, &Part) -> bool) -> Result<Option<Unit>, Gone> {
+        let Some((at, entry)) = self.next_entry(wanted)? else {
+            return Ok(None);
+        };
+        let part = &self.clip.parts()[at];
+        let track = &part.run.tracks[entry.track()];
+        let mut blocks = Blocks::new(self.clip.source());
+        let mut payload = payload(&mut blocks, &entry, track.pid).ok_or(Gone)?;
+        let is_start = entry.offset == self.from.map_or(part.key.offset, |from| from.offset);
+        let is_picture = entry.track() == part.run.cut && track.codec.is_video();
+        if is_start && is_picture && !entry.is(Entry::PARAMETERS) {
+            let sets = part.run.parameters_at(entry.offset);
+            insert_parameters(&mut payload, track.codec, sets);
+        }
+        Ok(Some(Unit {
+            stream: part.run.stream_of(entry.track()),
+            pts: entry.pts + part.shift,
+            dts: entry.dts() + part.shift,
+            random_access: entry.is(Entry::KEY) || track.codec.is_audio(),
+            payload,
+        }))
+    }
+
+    /// The next entry that is wanted, and the part that it is in.
+    fn next_entry(
+        &mut self,
+        wanted: impl Fn(&Entry, &Part) -> bool,
+    ) -> Result<Option<(usize, Entry)>, Gone> {
         let clip = Arc::clone(&self.clip);
         clip.touch();
         while let (Some(part), Some(selected)) = (
@@ -119,25 +188,7 @@ impl Units {
                 return Err(Gone);
             }
             if let Some(entry) = found {
-                let track = &part.run.tracks[entry.track()];
-                let mut payload = payload(&mut blocks, &entry, track.pid).ok_or(Gone)?;
-                let is_start =
-                    entry.offset == self.from.map_or(part.key.offset, |from| from.offset);
-                let is_picture = entry.track() == part.run.cut && track.codec.is_video();
-                if is_start && is_picture && !entry.is(Entry::PARAMETERS) {
-                    insert_parameters(
-                        &mut payload,
-                        track.codec,
-                        part.run.parameters_at(entry.offset),
-                    );
-                }
-                return Ok(Some(Unit {
-                    stream: part.run.stream_of(entry.track()),
-                    pts: entry.pts + part.shift,
-                    dts: entry.dts() + part.shift,
-                    random_access: entry.is(Entry::KEY) || track.codec.is_audio(),
-                    payload,
-                }));
+                return Ok(Some((self.part, entry)));
             }
             self.part += 1;
             self.from = None;

@@ -82,8 +82,13 @@ impl Lookback {
 
     /// Makes a clip of all there is, and gives its path.
     pub(crate) fn clip(&self) -> Result<String> {
+        self.clip_of("{}")
+    }
+
+    /// Makes a clip of a selection, and gives its path.
+    pub(crate) fn clip_of(&self, selection: &str) -> Result<String> {
         let mut client = Client::connect(self.address)?;
-        let head = client.ask("POST /api/v1/clips", JSON, "{}")?;
+        let head = client.ask("POST /api/v1/clips", JSON, selection)?;
         head.header("location")
             .map(str::to_owned)
             .ok_or_else(|| Failure::check("a clip without a location"))

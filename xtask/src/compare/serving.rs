@@ -44,7 +44,48 @@ pub(crate) fn rows(setting: &Setting) -> Result<Vec<Row>> {
     rows.extend(whole("/clips", &ours(&clip), &theirs, len)?);
     rows.extend(ranges(&ours(&clip), &theirs, len)?);
     rows.push(beside_ffmpeg(setting, &ours(&clip), len)?);
+    rows.push(mp4_beside_ffmpeg(setting, &lookback)?);
     Ok(rows)
+}
+
+/// An MP4 of a minute: of everything it would leave no memory for what is found out about it. Each time it is
+/// that of a new clip, so that finding out counts; the rate is that of the transport stream's bytes, of which both
+/// make the same.
+fn mp4_beside_ffmpeg(setting: &Setting, lookback: &Lookback) -> Result<Row> {
+    const MINUTE: &str = "{\"last\": \"60s\"}";
+    let len = copy(setting, lookback, &lookback.clip_of(MINUTE)?)?;
+    let (mut rate, output) = (Rounds::default(), setting.folder.file("clip.mp4"));
+    for round in 0..ROUNDS {
+        let path = lookback.clip_of(MINUTE)?.replace(".ts", ".mp4");
+        let (a, b) = in_turns(
+            round,
+            || {
+                let ours = Server {
+                    address: lookback.address,
+                    process: &lookback.process,
+                    path: &path,
+                };
+                Ok(gigabytes(len) / (ours.fetch(&[None])?.total_ms / 1e3))
+            },
+            || {
+                let mut ffmpeg = ffmpeg();
+                ffmpeg.args(["-i", &setting.folder.file(COPY), "-map", "0", "-c", "copy"]);
+                ffmpeg.arg(&output);
+                let started = Instant::now();
+                run(&mut ffmpeg)?;
+                Ok(gigabytes(len) / started.elapsed().as_secs_f64())
+            },
+        )?;
+        rate.push(a, b);
+    }
+    let what = "/clips as MP4, a minute: throughput";
+    Ok(Row::compared(
+        what,
+        Unit::GigabytesPerSecond,
+        &rate,
+        "ffmpeg -c copy to a file in RAM",
+        Some(Target::AtLeast(3.0)),
+    ))
 }
 
 /// lookback with as much in it as its memory holds, and nothing that comes in.

@@ -39,6 +39,27 @@ pub(super) fn format(payload: &[u8]) -> Option<AudioFormat> {
     })
 }
 
+/// Bytes of the header of an ADTS frame, with its checksum.
+pub(super) fn header_len(frame: &[u8]) -> usize {
+    let has_checksum = frame.get(1).is_some_and(|flags| flags & 1 == 0);
+    HEADER_LENGTH + if has_checksum { 2 } else { 0 }
+}
+
+/// The AudioSpecificConfig (1.6.2.1) of an ADTS stream: object type, rate, channels, and frames of 1024
+/// samples without anything special.
+pub(super) fn configuration(frame: &[u8]) -> Option<Vec<u8>> {
+    let &[_, _, format, copy, _, _, blocks] = frame.first_chunk()?;
+    let object_type = u16::from(format >> 6) + 1;
+    let rate = u16::from(format >> 2 & 0xf);
+    let channels = u16::from((format & 1) << 2 | copy >> 6);
+    let is_plain = channels > 0 && blocks & 3 == 0;
+    is_plain.then(|| {
+        (object_type << 11 | rate << 7 | channels << 3)
+            .to_be_bytes()
+            .to_vec()
+    })
+}
+
 /// How RFC 6381 writes AAC of an object type.
 pub(super) fn codec_string(object_type: u32) -> String {
     format!("mp4a.40.{object_type}")
@@ -82,8 +103,7 @@ const HEADER_LENGTH: usize = 7;
 /// The channels that a frame describes in its first element, for a configuration of 0.
 fn channels_within(frame: &[u8]) -> Option<u8> {
     const PROGRAM_CONFIG: u32 = 5;
-    let has_checksum = frame[1] & 1 == 0;
-    let content = frame.get(HEADER_LENGTH + if has_checksum { 2 } else { 0 }..)?;
+    let content = frame.get(header_len(frame)..)?;
     let mut bits = Bits::plain(content);
     if bits.bits(3)? != PROGRAM_CONFIG {
         return None;

@@ -4,7 +4,7 @@
 
 use crate::Codec;
 use crate::audio::{AudioFormat, Frame, frames};
-use crate::bits::Bits;
+use crate::bits::{Bits, Written};
 
 /// The header of a sync frame at the start of `bytes`.
 pub(super) fn header(bytes: &[u8]) -> Option<(usize, Frame)> {
@@ -39,17 +39,7 @@ fn ac3(bytes: &[u8], bsid: u8) -> Option<(usize, Frame)> {
     let rate = bits.bits(2)? as usize;
     let size = bits.bits(6)?;
     let _bsid_and_mode = bits.bits(5 + 3)?;
-    let layout = bits.bits(3)?;
-    if layout & 1 != 0 && layout != 1 {
-        let _centre_mix = bits.bits(2)?;
-    }
-    if layout & 4 != 0 {
-        let _surround_mix = bits.bits(2)?;
-    }
-    if layout == 2 {
-        let _surround_mode = bits.bits(2)?;
-    }
-    let low_frequency = bits.flag()?;
+    let (layout, low_frequency) = layout_of(&mut bits)?;
     let sample_rate = *SAMPLE_RATES.get(rate)?;
     let kilobits = *KILOBITS.get(size as usize / 2)?;
     // Words of 16 bits; at 44.1 kHz every other size has one more (table 5.18).
@@ -61,6 +51,21 @@ fn ac3(bytes: &[u8], bsid: u8) -> Option<(usize, Frame)> {
         channels: channels(layout, low_frequency),
     };
     Some((2 * words as usize, frame))
+}
+
+/// acmod, and whether there is a channel for low frequencies (5.4.2.3 to 5.4.2.7).
+fn layout_of(bits: &mut Bits<'_>) -> Option<(u32, bool)> {
+    let layout = bits.bits(3)?;
+    if layout & 1 != 0 && layout != 1 {
+        let _centre_mix = bits.bits(2)?;
+    }
+    if layout & 4 != 0 {
+        let _surround_mix = bits.bits(2)?;
+    }
+    if layout == 2 {
+        let _surround_mode = bits.bits(2)?;
+    }
+    Some((layout, bits.flag()?))
 }
 
 fn eac3(bytes: &[u8]) -> Option<(usize, Frame)> {
@@ -85,6 +90,93 @@ fn eac3(bytes: &[u8]) -> Option<(usize, Frame)> {
     Some((length, frame))
 }
 
+/// The content of `dac3` (TS 102 366 F.4): rate, version, mode, layout and bit rate of the sync frame.
+pub(super) fn configuration(frame: &[u8]) -> Option<Vec<u8>> {
+    let mut bits = Bits::plain(frame.get(4..)?);
+    let (rate, size) = (bits.bits(2)?, bits.bits(6)?);
+    // E-AC-3 under the name of AC-3 has its fields elsewhere.
+    let (bsid, mode) = (bits.bits(5).filter(|&bsid| bsid <= 10)?, bits.bits(3)?);
+    let (layout, low_frequency) = layout_of(&mut bits)?;
+    let fields = [
+        (2, rate),
+        (5, bsid),
+        (3, mode),
+        (3, layout),
+        (1, u32::from(low_frequency)),
+        (5, size >> 1),
+        (5, 0),
+    ];
+    Some(Written::default().fields(&fields).bytes())
+}
+
+/// The content of `dec3` (TS 102 366 F.6) for one independent substream and those that depend on it, which
+/// follow it in `frames`.
+pub(super) fn enhanced_configuration(frames: &[u8]) -> Option<Vec<u8>> {
+    let (mut len, first) = eac3(frames).filter(|(_, first)| first.samples > 0)?;
+    let mut bits = Bits::plain(frames.get(4..)?);
+    let rate = bits.bits(2)?;
+    let _blocks_or_half_rate = bits.bits(2)?;
+    let (layout, low_frequency) = (bits.bits(3)?, bits.bits(1)?);
+    let bsid = bits.bits(5).filter(|&bsid| bsid > 10)?;
+    let (mut dependent, mut places) = (0, 0);
+    while let Some(channel_map) = frames.get(len..).and_then(dependent_channels) {
+        dependent += 1;
+        places |= channel_map;
+        len += eac3(&frames[len..])?.0;
+    }
+    let kilobits = len as u64 * 8 * u64::from(first.sample_rate) / u64::from(first.samples) / 1000;
+    let substreams_less_one = 0;
+    let main_service = 0;
+    let fields = [
+        (13, u32::try_from(kilobits).ok()?.min(0x1fff)),
+        (3, substreams_less_one),
+        (2, rate),
+        (5, bsid),
+        (2, 0),
+        (3, main_service),
+        (3, layout),
+        (1, low_frequency),
+        (3, 0),
+        (4, dependent),
+    ];
+    let rest = if dependent > 0 { (9, places) } else { (1, 0) };
+    Some(Written::default().fields(&fields).fields(&[rest]).bytes())
+}
+
+/// Where the channels of a dependent substream are (the chan_loc field of `dec3`), from its custom channel
+/// map (E.1.3.1.7), if `frame` is one.
+fn dependent_channels(frame: &[u8]) -> Option<u32> {
+    const DEPENDENT: u32 = 1;
+    let is_synced = frame.starts_with(&[0x0b, 0x77]);
+    let mut bits = Bits::plain(frame.get(2..).filter(|_| is_synced)?);
+    let kind = bits.bits(2)?;
+    let _substream_length_and_rates = bits.bits(3 + 11 + 4)?;
+    let layout = bits.bits(3)?;
+    let _low_frequency_version_and_level = bits.bits(1 + 5 + 5)?;
+    if bits.flag()? {
+        bits.skip(8)?;
+    }
+    if layout == 0 {
+        let _level_of_the_second = bits.bits(5)?;
+        if bits.flag()? {
+            bits.skip(8)?;
+        }
+    }
+    if kind != DEPENDENT {
+        return None;
+    }
+    // Of the 16 places from left to low frequency, chan_loc has nine, from the front pair on.
+    let map = if bits.flag()? { bits.bits(16)? } else { 0 };
+    let place = |bit: u32| map >> (15 - bit) & 1;
+    let listed = [5, 6, 7, 8, 9, 10, 11, 12, 14];
+    Some(
+        listed
+            .iter()
+            .enumerate()
+            .fold(0, |places, (at, &bit)| places | place(bit) << at),
+    )
+}
+
 /// Channels for acmod (table 5.8).
 fn channels(layout: u32, low_frequency: bool) -> u8 {
     [2, 1, 2, 3, 3, 4, 4, 5][layout as usize] + u8::from(low_frequency)
@@ -103,7 +195,6 @@ const KILOBITS: [u32; 19] = [
 mod tests {
     use super::*;
     use crate::audio;
-    use crate::bits::Written;
 
     /// An E-AC-3 frame of 32 bytes: kind, substream, then rate and blocks in 4 bits, acmod, lfeon.
     fn eac3_frame(kind: u32, substream: u32, rate: u32, layout: u32) -> Vec<u8> {

@@ -2,7 +2,7 @@
 //! draft that libavformat writes.
 
 use crate::Codec;
-use crate::audio::{AudioFormat, frames, ticks};
+use crate::audio::{AudioFormat, Frame, frames, ticks};
 use crate::stream::{EXTENSION_DESCRIPTOR, OPUS_EXTENSION, descriptors_of};
 
 /// The format: channels from the descriptor, else from the first packet.
@@ -35,6 +35,50 @@ pub(super) fn duration(payload: &[u8]) -> Option<i64> {
     ticks(total?, SAMPLE_RATE)
 }
 
+/// The length of a unit at the start of `bytes`, that of its control header, and its sound.
+pub(super) fn framed(bytes: &[u8]) -> Option<(usize, usize, Frame)> {
+    let (length, unit) = header(bytes)?;
+    let frame = Frame {
+        samples: samples(unit.packet)?.saturating_sub(unit.end_trim),
+        sample_rate: SAMPLE_RATE,
+        channels: 0,
+    };
+    Some((length, length - unit.size, frame))
+}
+
+/// The content of `dOps` (4.3.2 of the encapsulation), without pre-skip: the timestamps of a transport stream
+/// are those of its samples. The channels of more than two lie as RFC 7845 5.1.1.2 has them.
+pub(super) fn configuration(payload: &[u8], descriptors: &[u8]) -> Option<Vec<u8>> {
+    let channels = format(payload, descriptors)?.channels;
+    let is_dual = descriptors_of(descriptors).any(|(tag, content)| {
+        tag == EXTENSION_DESCRIPTOR && content.starts_with(&[OPUS_EXTENSION, 0])
+    });
+    let mut content = vec![0, channels, 0, 0];
+    content.extend(SAMPLE_RATE.to_be_bytes());
+    content.extend([0, 0]);
+    match (channels, is_dual) {
+        (2, true) => content.extend([255, 2, 0, 0, 1]),
+        (1 | 2, _) => content.push(0),
+        _ => {
+            let at = usize::from(channels).checked_sub(3)?;
+            let (streams, coupled, map) = *SURROUND.get(at)?;
+            content.extend([1, streams, coupled]);
+            content.extend_from_slice(map);
+        }
+    }
+    Some(content)
+}
+
+/// Streams, those of them that are stereo, and the stream's channel for each channel, from 3 channels on.
+const SURROUND: [(u8, u8, &[u8]); 6] = [
+    (2, 1, &[0, 2, 1]),
+    (2, 2, &[0, 1, 2, 3]),
+    (3, 2, &[0, 4, 1, 2, 3]),
+    (4, 2, &[0, 4, 1, 2, 3, 5]),
+    (4, 3, &[0, 4, 1, 2, 3, 5, 6]),
+    (5, 3, &[0, 6, 1, 2, 3, 4, 5, 7]),
+];
+
 /// Opus always counts in this rate, whatever went into the encoder.
 const SAMPLE_RATE: u32 = 48_000;
 
@@ -58,6 +102,8 @@ fn described_channels((tag, content): (u8, &[u8])) -> Option<u8> {
 /// A packet, which may be cut at the end of the payload, and what its control header says.
 struct Unit<'a> {
     packet: &'a [u8],
+    /// Bytes of the whole packet.
+    size: usize,
     end_trim: u32,
 }
 
@@ -96,7 +142,12 @@ fn header(bytes: &[u8]) -> Option<(usize, Unit<'_>)> {
     }
     let length = bytes.len() - rest.len() + size;
     let packet = &rest[..size.min(rest.len())];
-    Some((length, Unit { packet, end_trim }))
+    let unit = Unit {
+        packet,
+        size,
+        end_trim,
+    };
+    Some((length, unit))
 }
 
 /// Samples of a packet, from its table of contents (RFC 6716 3.1 and 3.2).

@@ -4,8 +4,8 @@
 use std::fmt::Write;
 
 use crate::bits::Bits;
-use crate::format::{Colour, VideoFormat, rate};
-use crate::h264::colour_from_vui;
+use crate::format::{VideoFormat, rate};
+use crate::h264::Look;
 use crate::stream::Codec;
 
 /// The format that an SPS, with its NAL header, describes.
@@ -21,7 +21,8 @@ pub(crate) fn video_format(sps: &[u8]) -> Option<VideoFormat> {
         height: head.height,
         frame_rate: vui.frame_rate,
         bit_depth: head.bit_depth,
-        colour: vui.colour,
+        colour: vui.look.colour,
+        sample_aspect: vui.look.sample_aspect,
     })
 }
 
@@ -52,6 +53,12 @@ pub(crate) enum Planes {
     Separate,
 }
 
+/// The chroma format of an SPS with its NAL header, and the bits beyond 8 of a chroma sample.
+pub(crate) fn chroma(sps: &[u8]) -> Option<(u8, u8)> {
+    let head = Head::parse(&mut Bits::escaped(sps.get(super::HEADER_LENGTH..)?))?;
+    Some((head.chroma_format, head.chroma_depth_less_8))
+}
+
 /// The id of an SPS from behind its NAL header; `None` when its head cannot be read.
 pub(crate) fn id(content: &[u8]) -> Option<u32> {
     Some(Head::parse(&mut Bits::escaped(content))?.id)
@@ -66,6 +73,8 @@ struct Head {
     width: u32,
     height: u32,
     bit_depth: u8,
+    chroma_format: u8,
+    chroma_depth_less_8: u8,
 }
 
 impl Head {
@@ -91,7 +100,7 @@ impl Head {
             crop_y = cropped()?.checked_mul(unit_y)?;
         }
         let bit_depth = 8 + u8::try_from(bits.ue()?).ok().filter(|&more| more <= 8)?;
-        let _chroma_bit_depth = bits.ue()?;
+        let chroma_depth_less_8 = u8::try_from(bits.ue()?).ok().filter(|&more| more <= 8)?;
         Some(Self {
             max_sub_layers_minus1,
             profile,
@@ -104,6 +113,8 @@ impl Head {
             width: width.checked_sub(crop_x).filter(|&width| width > 0)?,
             height: height.checked_sub(crop_y).filter(|&height| height > 0)?,
             bit_depth,
+            chroma_format: chroma_format as u8,
+            chroma_depth_less_8,
         })
     }
 }
@@ -176,7 +187,7 @@ fn skip_sub_layers(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<()
 /// What is of interest in the video usability information (E.2.1).
 #[derive(Default)]
 struct Vui {
-    colour: Option<Colour>,
+    look: Look,
     frame_rate: Option<(u32, u32)>,
 }
 
@@ -193,7 +204,7 @@ impl Vui {
     }
 
     fn fill(&mut self, bits: &mut Bits<'_>) -> Option<()> {
-        self.colour = colour_from_vui(bits)?;
+        self.look = Look::from_vui(bits)?;
         let _neutral_chroma = bits.flag()?;
         let _fields = bits.flag()?;
         let _frame_field_info = bits.flag()?;
@@ -323,6 +334,7 @@ mod tests {
 
     use super::*;
     use crate::bits::Written;
+    use crate::format::Colour;
 
     /// The NAL header of an SPS, and its VPS id, sub-layers and nesting.
     fn begun(max_sub_layers_minus1: u32) -> Written {

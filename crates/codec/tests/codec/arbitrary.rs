@@ -1,7 +1,8 @@
 //! Bytes that no encoder made: whatever comes, an answer comes back.
 
 use lookback_codec::{
-    Codec, Head, ParameterSets, audio_duration, audio_format, codec_of_stream, inspect,
+    Codec, Head, ParameterSets, audio_configuration, audio_duration, audio_format, audio_frames,
+    codec_of_stream, hdr, inspect,
 };
 use proptest::prelude::*;
 
@@ -96,6 +97,27 @@ proptest! {
         if let Some(duration) = audio_duration(codec, &payload) {
             prop_assert!(duration >= 0);
         }
+    }
+
+    #[test]
+    fn frames((codec, payload) in any_payload(), descriptors in prop::collection::vec(any::<u8>(), 0..20)) {
+        let mut last = 0;
+        for frame in audio_frames(codec, &payload) {
+            prop_assert!(frame.bytes.start >= last && frame.bytes.start < payload.len());
+            prop_assert!(frame.bytes.len() >= frame.framing && frame.sample_rate > 0);
+            last = frame.bytes.end;
+        }
+        let _told = audio_configuration(codec, &payload, &descriptors);
+    }
+
+    #[test]
+    fn records((codec, head) in any_head()) {
+        let mut sets = ParameterSets::new(codec);
+        sets.update(&head);
+        if let Some(record) = sets.decoder_configuration(false) {
+            prop_assert!(sets.is_complete() && record[0] == 1);
+        }
+        let _told = hdr(codec, &head);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use lookback_codec::{Codec, audio_duration, audio_format, silence};
+use lookback_codec::{
+    Codec, audio_configuration, audio_duration, audio_format, audio_frames, silence,
+};
 
 use crate::excerpts::{AUDIO, excerpt};
 
@@ -280,4 +282,73 @@ fn decoded(kind: &str, stream: &[u8]) -> Vec<u8> {
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(!complaints.contains("rror"), "{complaints}");
     output.stdout
+}
+
+/// What libavformat writes into an MP4 of the same streams.
+#[test]
+fn configurations() {
+    let of = |codec, payload, descriptors: &[u8]| audio_configuration(codec, payload, descriptors);
+    assert_eq!(
+        of(Codec::AacAdts, excerpt!("aac.1"), &[]),
+        Some(vec![0x11, 0x90])
+    );
+    assert_eq!(
+        of(Codec::AacAdts, excerpt!("aac-mono.1"), &[]),
+        Some(vec![0x12, 0x08])
+    );
+    assert_eq!(of(Codec::AacAdts, excerpt!("aac-41.0"), &[]), None);
+    assert_eq!(of(Codec::AacLatm, excerpt!("latm.0"), &[]), None);
+    assert_eq!(
+        of(Codec::MpegAudio, excerpt!("mp2.1"), &[]),
+        Some(Vec::new())
+    );
+    let opus = of(Codec::Opus, excerpt!("opus.1"), &[0x7f, 2, 0x80, 2]);
+    let plain = [0, 2, 0, 0, 0, 0, 0xbb, 0x80, 0, 0, 0];
+    assert_eq!(opus, Some(plain.to_vec()));
+    let surround = of(Codec::Opus, excerpt!("opus.1"), &[0x7f, 2, 0x80, 6]);
+    let surround = surround.expect("six channels are told");
+    assert_eq!(
+        (surround[1], &surround[10..]),
+        (6, &[1, 4, 2, 0, 4, 1, 2, 3, 5][..])
+    );
+    // fscod 48 kHz, bsid 8, 3/2 with low frequencies.
+    let ac3 = of(Codec::Ac3, excerpt!("ac3.1"), &[]).expect("three bytes");
+    assert_eq!((ac3.len(), ac3[0], ac3[1] & 0xfc), (3, 0x10, 0x3c));
+    // One substream, bsid 16, stereo.
+    let eac3 = of(Codec::Eac3, excerpt!("eac3.1"), &[]).expect("five bytes");
+    assert_eq!(
+        (eac3.len(), eac3[1] & 7, eac3[2], eac3[3], eac3[4]),
+        (5, 0, 0x20, 0x04, 0)
+    );
+}
+
+#[test]
+fn frames_lie_one_behind_the_other() {
+    for (codec, payload) in AUDIO {
+        let frames: Vec<_> = audio_frames(codec, payload).collect();
+        if codec == Codec::AacLatm {
+            assert!(frames.is_empty());
+            continue;
+        }
+        assert!(!frames.is_empty(), "{codec:?}");
+        assert!(
+            frames
+                .windows(2)
+                .all(|pair| pair[0].bytes.end == pair[1].bytes.start)
+        );
+        let ticks: i64 = frames
+            .iter()
+            .map(|frame| i64::from(frame.samples) * 90_000)
+            .sum::<i64>()
+            / i64::from(frames[0].sample_rate);
+        assert_eq!(audio_duration(codec, payload), Some(ticks), "{codec:?}");
+    }
+    let adts = audio_frames(Codec::AacAdts, excerpt!("aac.1"))
+        .next()
+        .expect("a frame");
+    assert_eq!((adts.framing, adts.samples), (7, 1024));
+    let opus = audio_frames(Codec::Opus, excerpt!("opus.1"))
+        .next()
+        .expect("a frame");
+    assert!(opus.framing >= 3 && opus.sample_rate == 48_000);
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use lookback_mp4::Mp4;
 use lookback_replay::{Clip, Followed, Follower, Gone, Product};
 
 use crate::transport::Transport;
@@ -31,6 +32,16 @@ impl Stored for Clip {
     }
 }
 
+impl Stored for Mp4 {
+    fn len(&self) -> u64 {
+        self.len()
+    }
+
+    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+        self.read(offset, max)
+    }
+}
+
 impl Stored for Product {
     fn len(&self) -> u64 {
         self.len()
@@ -41,8 +52,8 @@ impl Stored for Product {
     }
 }
 
-/// A part of what is stored. Its frames are views of it, so nothing is copied on the way to the socket,
-/// and a reader that is slow holds only its place.
+/// A part of what is stored. Its frames are views of it, so nothing is copied on the way to the socket; only those
+/// of an MP4 are copied together one by one. A reader that is slow holds only its place.
 pub(super) struct StoredBody<T> {
     stored: Arc<T>,
     left: Range<u64>,

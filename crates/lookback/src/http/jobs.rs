@@ -189,8 +189,6 @@ pub(super) async fn result(
             header::CONTENT_DISPOSITION,
             format!("inline; filename=\"{file}\""),
         )
-        .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::ETAG, &tag)
         .header(header::CACHE_CONTROL, media::IMMUTABLE);
     media::stored(&headers, &tag, head, &product)
 }

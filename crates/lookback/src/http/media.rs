@@ -1,4 +1,4 @@
-//! Video over HTTP: `/video`, `/clips/ID.ts`, `/live/CHANNEL.ts`, `/play`.
+//! Video over HTTP: `/video`, `/clips/ID.ts` and `.mp4`, `/live/CHANNEL.ts`, `/play`.
 //!
 //! A clip's URL is a fixed thing: exact length, strong tag, ranges. `/video` is another thing with each
 //! request, so one that asks for a range, as every player does, is led to a clip made for it. The
@@ -27,6 +27,7 @@ use crate::decks::Command;
 use crate::time::rfc3339;
 
 const RUNS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-runs-left-out");
+const STREAMS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-streams-left-out");
 
 /// Of what never changes, under an address that is never used again.
 pub(super) const IMMUTABLE: &str = "private, max-age=86400, immutable";
@@ -41,9 +42,12 @@ pub(super) async fn video(
     let now = clock::now();
     let clip = wanted.clip(&app.recorder, now)?;
     if !headers.contains_key(header::RANGE) {
-        return whole(&clip, clip.channel())
-            .header(header::CACHE_CONTROL, "no-store")
-            .finish(part_of(&clip, 0..clip.len())?);
+        let file = ClipFile {
+            clip: &clip,
+            name: clip.channel(),
+            caching: "no-store",
+        };
+        return file.answer(&app, Form::Ts, &HeaderMap::new()).await;
     }
     app.recorder.keep_clip(&clip, now);
     // Who cannot set a header shows the token there too.
@@ -57,30 +61,99 @@ pub(super) async fn video(
         .finish(Body::empty())
 }
 
-/// `GET /clips/ID.ts`
+/// `GET /clips/ID.ts` and `GET /clips/ID.mp4`
 pub(super) async fn clip(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id = file.strip_suffix(".ts").ok_or_else(Problem::unknown_clip)?;
+    let (id, form) = form_of(&file).ok_or_else(Problem::unknown_clip)?;
     let clip = app
         .recorder
         .clip(id, clock::now())
         .ok_or_else(Problem::unknown_clip)?;
-    // The bytes never change, and the id is never used again.
-    let head = whole(&clip, clip.channel()).header(header::CACHE_CONTROL, IMMUTABLE);
-    stored(&headers, &tag(&clip), head, &clip)
+    let file = ClipFile {
+        clip: &clip,
+        name: clip.channel(),
+        caching: IMMUTABLE,
+    };
+    file.answer(&app, form, &headers).await
 }
 
-/// What is stored, or the part of it that is asked for. `head` says what it is, with its tag and how it
-/// may be cached.
+/// A clip as it is downloaded.
+pub(super) struct ClipFile<'a> {
+    pub(super) clip: &'a Arc<Clip>,
+    /// What the file is called, before the time and the ending.
+    pub(super) name: &'a str,
+    pub(super) caching: &'static str,
+}
+
+/// What it is downloaded as.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    Ts,
+    Mp4,
+}
+
+impl ClipFile<'_> {
+    pub(super) async fn answer(
+        &self,
+        app: &App,
+        form: Form,
+        headers: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        match form {
+            Form::Ts => {
+                let tag = format!("\"{}\"", self.clip.id());
+                stored(headers, &tag, self.about("ts", MPEG_TS), self.clip)
+            }
+            Form::Mp4 => {
+                let mp4 = app.plans.mp4(self.clip).await?;
+                let mut head = self.about("mp4", "video/mp4");
+                let missing: Vec<String> = mp4.left_out().iter().map(ToString::to_string).collect();
+                if !missing.is_empty() {
+                    head = head.header(STREAMS_LEFT_OUT, missing.join(", "));
+                }
+                stored(headers, &mp4.tag().to_owned(), head, &Arc::new(mp4))
+            }
+        }
+    }
+
+    /// The head of an answer with it, or with a part of it.
+    fn about(&self, ending: &str, media_type: &'static str) -> response::Builder {
+        let started: String = rfc3339(self.clip.start())
+            .chars()
+            .filter(|c| c.is_ascii_digit())
+            .take(14)
+            .collect();
+        let file = format!("inline; filename=\"{}-{started}.{ending}\"", self.name);
+        response::Builder::new()
+            .header(header::CONTENT_TYPE, media_type)
+            .header(header::CONTENT_DISPOSITION, file)
+            .header(header::CACHE_CONTROL, self.caching)
+            .header(RUNS_LEFT_OUT, self.clip.runs_left_out())
+    }
+}
+
+/// What the name of a file says: the id, and the form.
+pub(super) fn form_of(file: &str) -> Option<(&str, Form)> {
+    match file.rsplit_once('.')? {
+        (id, "ts") => Some((id, Form::Ts)),
+        (id, "mp4") => Some((id, Form::Mp4)),
+        _ => None,
+    }
+}
+
+/// What is stored, or the part of it that is asked for. `head` says what it is.
 pub(super) fn stored<T: Stored>(
     headers: &HeaderMap,
     tag: &str,
     head: response::Builder,
     stored: &Arc<T>,
 ) -> Result<Response, Problem> {
+    let head = head
+        .header(header::ETAG, tag)
+        .header(header::ACCEPT_RANGES, "bytes");
     let text = |name| {
         headers
             .get(name)
@@ -149,26 +222,6 @@ pub(super) fn url(clip: &Clip) -> String {
 }
 
 pub(super) const MPEG_TS: &str = "video/mp2t";
-
-/// The head of an answer with a clip, or with a part of it.
-pub(super) fn whole(clip: &Clip, name: &str) -> response::Builder {
-    let started: String = rfc3339(clip.start())
-        .chars()
-        .filter(|c| c.is_ascii_digit())
-        .take(14)
-        .collect();
-    let file = format!("inline; filename=\"{name}-{started}.ts\"");
-    response::Builder::new()
-        .header(header::CONTENT_TYPE, MPEG_TS)
-        .header(header::CONTENT_DISPOSITION, file)
-        .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::ETAG, tag(clip))
-        .header(RUNS_LEFT_OUT, clip.runs_left_out())
-}
-
-pub(super) fn tag(clip: &Clip) -> String {
-    format!("\"{}\"", clip.id())
-}
 
 /// The bytes of a part, if they are still there.
 fn part_of<T: Stored>(stored: &Arc<T>, part: std::ops::Range<u64>) -> Result<Body, Problem> {

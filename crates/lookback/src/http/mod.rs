@@ -10,6 +10,7 @@ mod guard;
 mod jobs;
 mod media;
 mod metrics;
+mod plans;
 mod problem;
 mod range;
 mod replays;
@@ -34,6 +35,7 @@ use lookback_replay::Recorder;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::guard::Guard;
+pub(crate) use self::plans::Plans;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
@@ -46,6 +48,8 @@ use crate::replays::Shelf;
 pub(crate) struct App {
     recorder: Arc<Recorder>,
     shelf: Arc<Shelf>,
+    /// What is known of the MP4s of its clips.
+    plans: Arc<Plans>,
     decks: Decks,
     jobs: Jobs,
     /// Where deck main also plays, for answers.
@@ -59,6 +63,7 @@ impl App {
     pub(crate) fn new(
         recorder: Arc<Recorder>,
         shelf: Arc<Shelf>,
+        plans: Arc<Plans>,
         decks: Decks,
         jobs: Jobs,
         play_to: String,
@@ -67,6 +72,7 @@ impl App {
         Self {
             recorder,
             shelf,
+            plans,
             decks,
             jobs,
             play_to,

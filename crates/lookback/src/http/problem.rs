@@ -75,6 +75,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "unknown_job", detail)
     }
 
+    pub(super) fn mp4_fault() -> Self {
+        let detail = "a fault in lookback: there is no MP4 of this clip; take the .ts";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "mp4_fault", detail)
+    }
+
     /// A range that begins behind the end of what is `len` bytes long.
     pub(super) fn unsatisfiable(len: u64) -> Self {
         let detail = format!("the range lies behind the end: there are {len} bytes");

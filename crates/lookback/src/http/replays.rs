@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::api::{Body, FRESH, Nothing};
-use super::media;
+use super::media::{self, ClipFile};
 use super::problem::Problem;
 use super::selection::{self, Wanted};
 use super::text;
@@ -140,18 +140,19 @@ pub(super) async fn media(
     Words(AngleOf { channel }): Words<AngleOf>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id = file
-        .strip_suffix(".ts")
-        .ok_or_else(Problem::unknown_replay)?;
+    let (id, form) = media::form_of(&file).ok_or_else(Problem::unknown_replay)?;
     let replay = app.shelf.look().named(id)?;
     let rendition = angle(&replay, channel.as_deref())?.rendition()?.clone();
     let name = text::file_name(replay.name());
     // Who downloads it keeps the clip alone: a change, or a delete, does not touch that.
     drop(replay);
     // It may be trimmed at any time, so a cache has to ask.
-    let clip = &rendition.clip;
-    let head = media::whole(clip, &name).header(header::CACHE_CONTROL, "private, no-cache");
-    media::stored(&headers, &media::tag(clip), head, clip)
+    let file = ClipFile {
+        clip: &rendition.clip,
+        name: &name,
+        caching: "private, no-cache",
+    };
+    file.answer(&app, form, &headers).await
 }
 
 /// The angle of a channel, or the first.

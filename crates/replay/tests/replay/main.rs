@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod damage;
+mod elementary;
 mod follow;
 mod memory;
 mod oracle;

@@ -76,6 +76,7 @@ fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Serve
     let app = App::new(
         Arc::clone(&recorder),
         Arc::clone(&shelf),
+        Arc::default(),
         decks,
         jobs,
         "play.ts".to_owned(),

@@ -1,0 +1,83 @@
+//! What is known of the MP4s of clips.
+//!
+//! What an MP4 is made of is found out with its first request, which takes a look at every byte of the clip,
+//! and kept for the next ones: a player that seeks sends many.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use lookback_mp4::{Error, Mp4, Plan};
+use lookback_replay::Clip;
+use tokio::sync::OnceCell;
+use tokio::task;
+
+use super::problem::Problem;
+
+/// The plans of the MP4s that were asked for, those asked for last behind.
+#[derive(Default)]
+pub(crate) struct Plans(Mutex<Vec<Kept>>);
+
+struct Kept {
+    clip: Weak<Clip>,
+    plan: Arc<OnceCell<Arc<Plan>>>,
+}
+
+/// Plans that are kept: more than there are players at a time.
+const PLANS_MAX: usize = 64;
+
+impl Plans {
+    /// The MP4 of a clip. Those who ask at the same time wait for the same look at it.
+    pub(super) async fn mp4(&self, clip: &Arc<Clip>) -> Result<Mp4, Problem> {
+        let cell = self.cell(clip);
+        let plan = cell
+            .get_or_try_init(|| async {
+                let clip = Arc::clone(clip);
+                let made = task::spawn_blocking(move || Mp4::new(&clip, None)).await;
+                let mp4 = made.map_err(|_| Problem::mp4_fault())??;
+                Ok::<_, Problem>(Arc::clone(mp4.plan()))
+            })
+            .await?;
+        Mp4::of(clip, plan).ok_or_else(Problem::mp4_fault)
+    }
+
+    /// Lets go of the plans of clips that are gone.
+    pub(crate) fn expire(&self) {
+        self.lock().retain(|kept| kept.clip.strong_count() > 0);
+    }
+
+    fn cell(&self, clip: &Arc<Clip>) -> Arc<OnceCell<Arc<Plan>>> {
+        self.expire();
+        let mut all = self.lock();
+        let known = all
+            .iter()
+            .position(|kept| std::ptr::eq(kept.clip.as_ptr(), Arc::as_ptr(clip)));
+        let kept = match known {
+            Some(at) => all.remove(at),
+            None => Kept {
+                clip: Arc::downgrade(clip),
+                plan: Arc::default(),
+            },
+        };
+        let plan = Arc::clone(&kept.plan);
+        all.push(kept);
+        if all.len() > PLANS_MAX {
+            all.remove(0);
+        }
+        plan
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Gone(gone) => gone.into(),
+            Error::Unsupported(_) => {
+                Self::unprocessable("unsupported_codec", format!("{error}: take the .ts"))
+            }
+            _ => Self::unprocessable("empty_span", error.to_string()),
+        }
+    }
+}

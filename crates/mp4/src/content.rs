@@ -1,0 +1,230 @@
+//! The samples of a file: where each lies in it, and where its bytes lie in the log.
+//!
+//! Nothing of the samples themselves is kept. What is kept of each is 24 bytes, and 8 for each of its NAL
+//! units, so that any part of the file can be copied together when it is asked for.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use lookback_mpegts::Pid;
+use lookback_replay::{Clip, Elementary, Gone};
+
+/// Bytes that are copied together at a time: a reader that stalls keeps its last ones.
+const READ_MAX: usize = 64 << 10;
+
+/// See the module's documentation.
+#[derive(Default)]
+pub(crate) struct Content {
+    /// In the order of the file.
+    samples: Vec<Sample>,
+    /// The NAL units of all pictures.
+    nals: Vec<Nal>,
+    /// Parameter sets, with their lengths, in front of samples, by number.
+    parameters: Vec<(usize, Bytes)>,
+    /// The PID of each track.
+    pids: Vec<Pid>,
+    len: u64,
+}
+
+struct Sample {
+    /// Position in the content.
+    at: u64,
+    /// Log offset of a packet.
+    packet: u64,
+    /// The first of its NAL units. Without any its bytes are taken as they are.
+    nals: u32,
+    /// Bytes of the packet's payload in front of its own.
+    skip: u16,
+    track: u8,
+}
+
+/// A NAL unit of a sample.
+struct Nal {
+    /// Bytes of the stream in front of it that stay out, its start code among them.
+    skip: u32,
+    len: u32,
+}
+
+/// Where the bytes of a sample begin in the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) packet: u64,
+    pub(crate) skip: u16,
+}
+
+/// Bytes of the length in front of a NAL unit.
+pub(crate) const LENGTH_LEN: usize = 4;
+
+impl Content {
+    pub(crate) fn new(pids: Vec<Pid>) -> Self {
+        Self {
+            pids,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Memory that it takes beside itself.
+    pub(crate) fn bytes(&self) -> usize {
+        let sets = self.parameters.iter();
+        self.samples.capacity() * size_of::<Sample>()
+            + self.nals.capacity() * size_of::<Nal>()
+            + self.pids.capacity() * size_of::<Pid>()
+            + sets
+                .map(|(_, sets)| sets.len() + size_of::<(usize, Bytes)>())
+                .sum::<usize>()
+    }
+
+    /// Adds a frame of sound of so many bytes.
+    pub(crate) fn push_frame(&mut self, track: usize, place: Place, len: u32) {
+        self.push(track, place);
+        self.len += u64::from(len);
+    }
+
+    /// Makes the sample that was added last longer.
+    pub(crate) fn extend(&mut self, len: u32) {
+        self.len += u64::from(len);
+    }
+
+    /// Adds a picture of these NAL units of the bytes that begin at `packet`. Gives its length.
+    pub(crate) fn push_picture(
+        &mut self,
+        track: usize,
+        packet: u64,
+        parameters: Option<Bytes>,
+        nals: &[Range<usize>],
+    ) -> u32 {
+        self.push(track, Place { packet, skip: 0 });
+        let before = self.len;
+        if let Some(sets) = parameters {
+            self.len += sets.len() as u64;
+            self.parameters.push((self.samples.len() - 1, sets));
+        }
+        let mut at = 0;
+        for nal in nals {
+            self.nals.push(Nal {
+                skip: fit(nal.start - at),
+                len: fit(nal.len()),
+            });
+            at = nal.end;
+            self.len += (LENGTH_LEN + nal.len()) as u64;
+        }
+        fit((self.len - before) as usize)
+    }
+
+    fn push(&mut self, track: usize, place: Place) {
+        self.samples.push(Sample {
+            at: self.len,
+            packet: place.packet,
+            nals: fit(self.nals.len()),
+            skip: place.skip,
+            track: track as u8,
+        });
+    }
+
+    /// Gives back memory that was taken in advance.
+    pub(crate) fn shrink(&mut self) {
+        self.samples.shrink_to_fit();
+        self.nals.shrink_to_fit();
+    }
+
+    /// Up to `max` bytes from `offset` on, at least one unless that is at or behind the end.
+    pub(crate) fn read(&self, clip: &Clip, offset: u64, max: usize) -> Result<Bytes, Gone> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = left.min(max).min(READ_MAX);
+        let mut source = clip.elementary();
+        let mut window = Window {
+            skip: 0,
+            wanted,
+            out: Vec::with_capacity(wanted),
+        };
+        let first = self.samples.partition_point(|sample| sample.at <= offset);
+        let mut number = first.saturating_sub(1);
+        while window.room() > 0 {
+            let sample = &self.samples[number];
+            window.skip = offset.saturating_sub(sample.at);
+            self.copy(number, &mut source, &mut window)?;
+            number += 1;
+        }
+        Ok(window.out.into())
+    }
+
+    fn copy(
+        &self,
+        number: usize,
+        source: &mut Elementary<'_>,
+        window: &mut Window,
+    ) -> Result<(), Gone> {
+        let sample = &self.samples[number];
+        let next = self.samples.get(number + 1);
+        let pid = self.pids[usize::from(sample.track)];
+        source.stand(pid, sample.packet..u64::MAX);
+        let nals_end = next.map_or(self.nals.len(), |next| next.nals as usize);
+        let nals = &self.nals[sample.nals as usize..nals_end];
+        if nals.is_empty() {
+            let end = next.map_or(self.len, |next| next.at);
+            source.skip(sample.skip.into())?;
+            return window.take(end - sample.at, source);
+        }
+        let sets = self.parameters.binary_search_by_key(&number, |&(at, _)| at);
+        if let Ok(at) = sets {
+            window.put(&self.parameters[at].1);
+        }
+        // What is stepped over is stepped over at once.
+        let mut stay_out = 0;
+        for nal in nals {
+            if window.room() == 0 {
+                break;
+            }
+            stay_out += u64::from(nal.skip);
+            window.put(&nal.len.to_be_bytes());
+            if window.skip >= u64::from(nal.len) {
+                window.skip -= u64::from(nal.len);
+                stay_out += u64::from(nal.len);
+            } else if window.room() > 0 {
+                source.skip(stay_out)?;
+                window.take(nal.len.into(), source)?;
+                stay_out = 0;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The part of the content that is wanted, as it comes.
+struct Window {
+    /// Bytes still to come that lie in front of it.
+    skip: u64,
+    wanted: usize,
+    out: Vec<u8>,
+}
+
+impl Window {
+    fn room(&self) -> usize {
+        self.wanted - self.out.len()
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let from = usize::try_from(self.skip).map_or(bytes.len(), |skip| skip.min(bytes.len()));
+        self.skip -= from as u64;
+        let to = bytes.len().min(from + self.room());
+        self.out.extend_from_slice(&bytes[from..to]);
+    }
+
+    fn take(&mut self, len: u64, source: &mut Elementary<'_>) -> Result<(), Gone> {
+        let skip = self.skip.min(len);
+        self.skip -= skip;
+        source.skip(skip)?;
+        let room = self.room();
+        let len = usize::try_from(len - skip).map_or(room, |len| len.min(room));
+        source.copy(len, &mut self.out)
+    }
+}
+
+/// Units are below 64 MiB, and a clip fits into memory.
+fn fit(count: usize) -> u32 {
+    u32::try_from(count).expect("parts of a clip are counted in less than 4 billion")
+}

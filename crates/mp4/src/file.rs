@@ -1,0 +1,181 @@
+//! A clip as one MP4: `ftyp`, `moov`, `mdat`, in this order, so that it plays while it is loaded.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lookback_mpegts::Ticks;
+use lookback_replay::{Clip, Counted, Gone};
+
+use crate::boxes::Boxes;
+use crate::content::Content;
+use crate::movie::{self, Presentation, Samples};
+use crate::scan::{Scan, Wanted};
+use crate::{Error, LeftOut};
+
+/// Is raised with every change that makes other bytes of the same clip: what clients have kept is not mixed
+/// with them then.
+const FORMAT_VERSION: u32 = 1;
+
+/// A clip, or the part of it between two moments, as a file that exists only while it is read.
+pub struct Mp4 {
+    clip: Arc<Clip>,
+    plan: Arc<Plan>,
+}
+
+/// All of an [`Mp4`] but the clip: to be kept as long as the clip may be asked for, without keeping the clip.
+pub struct Plan {
+    /// The id of the clip.
+    id: String,
+    tag: String,
+    header: Bytes,
+    content: Content,
+    left_out: Vec<LeftOut>,
+    _counted: Option<Counted>,
+}
+
+impl Mp4 {
+    /// The file of a clip. `shown` is what of it is shown, in ticks of [`Clip::timeline`]: the file begins
+    /// with the keyframe before it, and an edit list says what is shown, exact to the picture.
+    ///
+    /// Every byte of the clip is looked at, which takes a while: keep the [`plan`](Self::plan).
+    ///
+    /// # Errors
+    /// If the clip had to be let go, if an MP4 cannot carry it, or if nothing lies in `shown`.
+    pub fn new(clip: &Arc<Clip>, shown: Option<Range<Ticks>>) -> Result<Self, Error> {
+        let wanted = match &shown {
+            None => Wanted::Whole,
+            Some(span) => Wanted::Shown(span.clone()),
+        };
+        let scan = Scan::new(clip, &wanted)?;
+        let presentation = Presentation {
+            start: shown
+                .as_ref()
+                .map_or(scan.start, |span| span.start.max(scan.start)),
+            end: shown.as_ref().map(|span| span.end),
+            recorded: since_1904(clip),
+        };
+        let header = header(&scan, &presentation);
+        let part = shown.map_or_else(String::new, |span| {
+            format!("-{}-{}", span.start.0, span.end.0)
+        });
+        let bytes = size_of::<Plan>() + header.len() + scan.content.bytes();
+        let plan = Plan {
+            id: clip.id().to_owned(),
+            tag: format!("\"{}{part}.mp4.{FORMAT_VERSION}\"", clip.id()),
+            header,
+            content: scan.content,
+            left_out: scan.left_out,
+            _counted: clip.count(bytes),
+        };
+        Ok(Self {
+            clip: Arc::clone(clip),
+            plan: Arc::new(plan),
+        })
+    }
+
+    /// The file of a clip whose plan was kept; `None` if it is that of another.
+    pub fn of(clip: &Arc<Clip>, plan: &Arc<Plan>) -> Option<Self> {
+        (clip.id() == plan.id).then(|| Self {
+            clip: Arc::clone(clip),
+            plan: Arc::clone(plan),
+        })
+    }
+
+    /// What was found out about it.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The clip.
+    pub fn clip(&self) -> &Arc<Clip> {
+        &self.clip
+    }
+
+    /// Its entity tag, in quotes: the same for the same bytes.
+    pub fn tag(&self) -> &str {
+        &self.plan.tag
+    }
+
+    /// Streams of the clip that are not in it.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.plan.left_out
+    }
+
+    /// Its bytes.
+    #[expect(clippy::len_without_is_empty, reason = "there always is a header")]
+    pub fn len(&self) -> u64 {
+        self.plan.header.len() as u64 + self.plan.content.len()
+    }
+
+    /// Up to `max` bytes from `offset` on, at least one unless `offset` is at or behind the end, or `max`
+    /// is 0.
+    ///
+    /// # Errors
+    /// If the clip had to be let go.
+    pub fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+        read(
+            &self.clip,
+            &self.plan.header,
+            &self.plan.content,
+            offset,
+            max,
+        )
+    }
+}
+
+/// Reads what is made of a header and content behind it.
+pub(crate) fn read(
+    clip: &Clip,
+    header: &Bytes,
+    content: &Content,
+    offset: u64,
+    max: usize,
+) -> Result<Bytes, Gone> {
+    match offset.checked_sub(header.len() as u64) {
+        Some(offset) => content.read(clip, offset, max),
+        None => {
+            let from = offset as usize;
+            Ok(header.slice(from..header.len().min(from.saturating_add(max))))
+        }
+    }
+}
+
+/// All that stands in front of the samples.
+fn header(scan: &Scan, shown: &Presentation) -> Bytes {
+    let is_large = scan.content.len() > u64::from(u32::MAX) / 2;
+    let write = |offset| {
+        let mut boxes = Boxes::default();
+        boxes.plain(b"ftyp", |boxes| {
+            let minor_version = 0;
+            boxes.raw(b"mp42").u32(minor_version);
+            // Signed composition offsets came with iso4.
+            for brand in [b"isom", b"iso4", b"iso6", b"mp42"] {
+                boxes.raw(brand);
+            }
+        });
+        movie::write(scan, shown, Samples::From { offset, is_large }, &mut boxes);
+        media_data(scan.content.len(), &mut boxes);
+        boxes
+    };
+    // How long it is does not depend on where the samples lie.
+    let len = write(0).len() as u64;
+    write(len).into_bytes().into()
+}
+
+/// The head of an `mdat` with so many bytes in it.
+pub(crate) fn media_data(len: u64, boxes: &mut Boxes) {
+    const SHORT_LEN: u64 = 8;
+    const LONG_LEN: u64 = 16;
+    match u32::try_from(SHORT_LEN + len) {
+        Ok(size) => boxes.u32(size).raw(b"mdat"),
+        Err(_) => boxes.u32(1).raw(b"mdat").u64(LONG_LEN + len),
+    };
+}
+
+/// When the clip was recorded, as MP4 counts time.
+pub(crate) fn since_1904(clip: &Clip) -> u64 {
+    const UNIX_EPOCH: i64 = 2_082_844_800;
+    let seconds = clip.start().as_unix_millis().div_euclid(1000);
+    u64::try_from(seconds.saturating_add(UNIX_EPOCH)).unwrap_or(0)
+}
