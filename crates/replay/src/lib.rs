@@ -23,6 +23,7 @@ mod follow;
 mod index;
 mod layout;
 mod log;
+mod plan;
 mod problem;
 mod recorder;
 mod rendition;

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use lookback_mpegts::{Pid, Ticks};
 
 use crate::channel::{Channel, State};
-use crate::clip::{
-    Clip, Gone, Kept, Part, Plan, Resolved, Selection, end_of_looking, end_of_part, resolve,
-};
+use crate::clip::{Clip, Gone, Kept, Selection};
 use crate::counters;
 use crate::index::{Cursor, Entry, Fault, Key};
 use crate::layout::Blocks;
 use crate::log::block_of;
+use crate::plan::{Part, Plan, Resolved, end_of_looking, end_of_part, resolve};
 use crate::wall::Wall;
 
 /// Before the end of a clip, where what comes next is looked for: how a run lies on the clock may have
