@@ -3,6 +3,8 @@
 //! A clip remembers what it was made from, so it can be cut long after the log has forgotten its keys.
 //! What comes of it is a clip like any other: references, and a layout.
 
+use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -104,9 +106,7 @@ fn is_all(clip: &Clip, cut: &[Part]) -> bool {
 fn assembled(channel: &Arc<Channel>, pieces: &[Piece], mut parts: Vec<Part>) -> Result<Kept, Gone> {
     parts.iter_mut().for_each(|part| part.shift = Ticks(0));
     let plans = || pieces.iter().map(|(clip, _)| clip.plan());
-    let mut faults: Vec<Fault> = plans().flat_map(|plan| plan.faults.clone()).collect();
-    faults.sort_by_key(|fault| (fault.offset, fault.end()));
-    faults.dedup();
+    let faults = faults_of(plans());
     let plan = Plan {
         parts,
         faults,
@@ -118,6 +118,24 @@ fn assembled(channel: &Arc<Channel>, pieces: &[Piece], mut parts: Vec<Part>) -> 
         return Err(Gone);
     }
     Ok(channel.make(state, plan))
+}
+
+/// The faults that any of the plans has. Several of the same at one place are several.
+fn faults_of<'a>(plans: impl Iterator<Item = &'a Plan>) -> Vec<Fault> {
+    let mut counts: BTreeMap<Fault, usize> = BTreeMap::new();
+    for plan in plans {
+        let mut here: BTreeMap<Fault, usize> = BTreeMap::new();
+        for fault in &plan.faults {
+            *here.entry(*fault).or_default() += 1;
+        }
+        for (fault, count) in here {
+            let known = counts.entry(fault).or_default();
+            *known = count.max(*known);
+        }
+    }
+    let each = counts.into_iter();
+    each.flat_map(|(fault, count)| repeat_n(fault, count))
+        .collect()
 }
 
 impl Clip {
