@@ -90,7 +90,14 @@ impl Channel {
     /// # Errors
     /// If there is nothing to play, or nothing in the selection.
     pub fn clip(self: &Arc<Self>, selection: Selection, now: Wall) -> Result<Arc<Clip>, ClipError> {
-        Ok(Arc::clone(&*self.kept_clip(selection, now)?))
+        let kept = self.kept_clip(selection, now)?;
+        let clip = Arc::clone(&kept);
+        drop(kept);
+        // Now it may be the one that has to go.
+        if let Some(recorder) = self.recorder() {
+            recorder.settle();
+        }
+        Ok(clip)
     }
 
     /// The same, and it is not let go.
