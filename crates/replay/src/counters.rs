@@ -56,25 +56,27 @@ pub(crate) fn last(
     faults: &[Fault],
     enough: &[Pid],
 ) -> BTreeMap<Pid, u8> {
-    // In front of a hole packets may lie out of step with those behind it.
-    let step = faults
-        .iter()
-        .filter(is_hole)
-        .map(Fault::end)
-        .filter(|&end| end <= bytes.end)
-        .max()
-        .unwrap_or(0);
-    let until = bytes.start.max(step).max(bytes.end.saturating_sub(LOOK));
+    let until = bytes.start.max(bytes.end.saturating_sub(LOOK));
+    let mut holes = faults.iter().rev().filter(is_hole).peekable();
     let mut missing = enough.to_vec();
     let mut found = BTreeMap::new();
     let mut at = bytes.end;
     while at >= until + PACKET && !missing.is_empty() {
+        // In front of a hole packets may lie out of step with those behind it.
+        if let Some(hole) = holes.next_if(|hole| hole.end() + PACKET > at) {
+            at = at.min(hole.offset);
+            continue;
+        }
         at -= PACKET;
         let Some(header) = blocks.header(at) else {
             break;
         };
         let (pid, counter) = parse(header);
-        found.entry(pid).or_insert(counter);
+        // What was lost behind it has been allowed for, as if another had come.
+        let lost = || ahead(faults, pid, at, bytes.end - 1);
+        found
+            .entry(pid)
+            .or_insert_with(|| counter.wrapping_add(lost()) & 0x0f);
         missing.retain(|&other| other != pid);
     }
     found
@@ -89,11 +91,11 @@ fn is_hole(fault: &&Fault) -> bool {
     matches!(fault.kind, FaultKind::Hole { .. })
 }
 
-/// By how much a counter was ahead in all, between a place and a packet.
-fn ahead(faults: &[Fault], pid: Pid, from: u64, packet: u64) -> u8 {
+/// By how much a counter was ahead in all, behind one place and up to another.
+fn ahead(faults: &[Fault], pid: Pid, from: u64, to: u64) -> u8 {
     let between = faults
         .iter()
-        .filter(|fault| fault.offset > from && fault.offset <= packet);
+        .filter(|fault| fault.offset > from && fault.offset <= to);
     between
         .filter_map(|fault| match fault.kind {
             FaultKind::Counter { pid: of, ahead } if of == pid => Some(ahead),

@@ -97,13 +97,13 @@ impl Key {
 }
 
 /// Something that breaks the sequence of packets.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Fault {
     pub(crate) offset: u64,
     pub(crate) kind: FaultKind,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum FaultKind {
     /// Bytes that are no packets.
     Hole { len: u64 },

@@ -24,10 +24,10 @@ use lookback_mpegts::{
 };
 
 use crate::channel::Channel;
-use crate::clip::Part;
 use crate::counters;
 use crate::index::{Cursor, Entry, Fault, FaultKind};
 use crate::log::{Block, block_of};
+use crate::plan::Part;
 use crate::run::Tables;
 use crate::slab::SLAB_LEN;
 

@@ -24,6 +24,7 @@ mod follow;
 mod index;
 mod layout;
 mod log;
+mod plan;
 mod problem;
 mod product;
 mod recorder;

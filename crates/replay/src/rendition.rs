@@ -3,19 +3,20 @@
 //! A clip remembers what it was made from, so it can be cut long after the log has forgotten its keys.
 //! What comes of it is a clip like any other: references, and a layout.
 
+use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::ops::Range;
 use std::sync::Arc;
 
 use lookback_mpegts::{Pid, Ticks};
 
 use crate::channel::{Channel, State};
-use crate::clip::{
-    Clip, Gone, Kept, Part, Plan, Resolved, Selection, end_of_looking, end_of_part, resolve,
-};
+use crate::clip::{Clip, Gone, Kept, Selection};
 use crate::counters;
 use crate::index::{Cursor, Entry, Fault, Key};
 use crate::layout::Blocks;
 use crate::log::block_of;
+use crate::plan::{Part, Plan, Resolved, end_of_looking, end_of_part, resolve};
 use crate::wall::Wall;
 
 /// Before the end of a clip, where what comes next is looked for: how a run lies on the clock may have
@@ -105,9 +106,7 @@ fn is_all(clip: &Clip, cut: &[Part]) -> bool {
 fn assembled(channel: &Arc<Channel>, pieces: &[Piece], mut parts: Vec<Part>) -> Result<Kept, Gone> {
     parts.iter_mut().for_each(|part| part.shift = Ticks(0));
     let plans = || pieces.iter().map(|(clip, _)| clip.plan());
-    let mut faults: Vec<Fault> = plans().flat_map(|plan| plan.faults.clone()).collect();
-    faults.sort_by_key(|fault| (fault.offset, fault.end()));
-    faults.dedup();
+    let faults = faults_of(plans());
     let plan = Plan {
         parts,
         faults,
@@ -119,6 +118,24 @@ fn assembled(channel: &Arc<Channel>, pieces: &[Piece], mut parts: Vec<Part>) -> 
         return Err(Gone);
     }
     Ok(channel.make(state, plan))
+}
+
+/// The faults that any of the plans has. Several of the same at one place are several.
+fn faults_of<'a>(plans: impl Iterator<Item = &'a Plan>) -> Vec<Fault> {
+    let mut counts: BTreeMap<Fault, usize> = BTreeMap::new();
+    for plan in plans {
+        let mut here: BTreeMap<Fault, usize> = BTreeMap::new();
+        for fault in &plan.faults {
+            *here.entry(*fault).or_default() += 1;
+        }
+        for (fault, count) in here {
+            let known = counts.entry(fault).or_default();
+            *known = count.max(*known);
+        }
+    }
+    let each = counts.into_iter();
+    each.flat_map(|(fault, count)| repeat_n(fault, count))
+        .collect()
 }
 
 impl Clip {

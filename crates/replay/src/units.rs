@@ -7,10 +7,11 @@ use bytes::Bytes;
 use lookback_codec::{Codec, Head, inspect};
 use lookback_mpegts::{PACKET_LEN, Packet, PesHeader, Pid, Ticks};
 
-use crate::clip::{Clip, Gone, Part};
+use crate::clip::{Clip, Gone};
 use crate::index::{Cursor, Entry};
 use crate::layout::Blocks;
 use crate::log::block_of;
+use crate::plan::Part;
 
 /// Longest PES header: 9 bytes and as many as one byte can count.
 const PES_HEADER_MAX: usize = 9 + 255;

@@ -7,13 +7,15 @@
 //! What replays hold is what the live windows lack, so before one is kept it is seen whether there is
 //! [`room`] for it. Where there is none, the [`Policy`] says what happens.
 
+mod angle;
 mod replay;
 mod room;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use self::replay::{Angle, Replay, Trim, TrimError};
+pub use self::angle::Angle;
+pub use self::replay::{Replay, Trim, TrimError};
 pub use self::room::Full;
 use self::room::Room;
 use crate::channel::Channel;

@@ -89,15 +89,7 @@ impl Room {
                 }
             }
         }
-        ranges.sort_unstable();
-        let mut blocks = 0;
-        let mut last = (std::ptr::null(), 0);
-        for (channel, start, end) in ranges {
-            let known = if last.0 == channel { last.1 } else { 0 };
-            blocks += end.saturating_sub(start.max(known));
-            last = (channel, known.max(end));
-        }
-        blocks as usize * SLAB_LEN + to_come as usize > self.bytes
+        count_once(ranges) as usize * SLAB_LEN + to_come as usize > self.bytes
     }
 
     /// The oldest that have to go so that there is room for a new one.
@@ -135,10 +127,49 @@ impl Room {
     }
 }
 
+/// How many blocks there are in ranges of them, each counted once; what is in different logs differs.
+fn count_once<L: Ord + Copy>(mut ranges: Vec<(L, u64, u64)>) -> u64 {
+    ranges.sort_unstable();
+    let mut blocks = 0;
+    let mut last = None;
+    for (log, start, end) in ranges {
+        let known = match last {
+            Some((known, until)) if known == log => until,
+            _ => 0,
+        };
+        blocks += end.saturating_sub(start.max(known));
+        last = Some((log, end.max(known)));
+    }
+    blocks
+}
+
 /// Bytes that a channel records in a second.
 fn rate(channel: &Channel) -> f64 {
     let window = channel.lock().window();
     window.map_or(0.0, |window| {
         window.bytes as f64 / window.duration.as_secs_f64().max(1.0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_overlaps_is_counted_once(
+            ranges in prop::collection::vec((0_u8..3, 0_u64..60, 0_u64..30), 0..40),
+        ) {
+            let ranges: Vec<_> = ranges.into_iter().map(|(log, start, len)| (log, start, start + len)).collect();
+            let all: BTreeSet<(u8, u64)> = ranges
+                .iter()
+                .flat_map(|&(log, start, end)| (start..end).map(move |block| (log, block)))
+                .collect();
+            prop_assert_eq!(count_once(ranges), all.len() as u64);
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! Streams that were damaged on their way: what comes out is clean all the same.
 
+use std::sync::Arc;
+
 use lookback_mpegts::{PACKET_LEN, Ticks};
-use lookback_replay::Selection;
+use lookback_replay::{Rendition, RenditionError, Selection};
 use proptest::prelude::*;
 
 use crate::support::damage::{Damage, apply};
@@ -293,6 +295,37 @@ proptest! {
         piece in 1_usize..20_000,
     ) {
         damaged_runs(shapes()[shape].1.clone(), &damages, piece);
+    }
+
+    #[test]
+    fn whatever_is_damaged_what_is_cut_and_joined_is_clean(
+        shape in 0..shapes().len(),
+        damages in prop::collection::vec((0_usize..1000, any_damage()), 1..8),
+        spans in prop::collection::vec((0.0..1.0, 0.01..0.6), 1..4),
+    ) {
+        let options = shapes()[shape].1.clone();
+        let mut rig = Rig::new(16 * MIB);
+        connect(&mut rig, options, 100, &damages, 5000);
+        let Ok(clip) = rig.try_clip(Selection::All) else {
+            return Ok(());
+        };
+        let timeline = clip.timeline();
+        let length = (timeline.end - timeline.start).0 as f64;
+        let pieces: Vec<_> = spans
+            .iter()
+            .map(|&(from, part): &(f64, f64)| {
+                let start = timeline.start + Ticks((from * length * 0.95) as i64);
+                let end = start + Ticks((part * length) as i64 + 1);
+                (Arc::clone(&clip), start..end.min(timeline.end))
+            })
+            .collect();
+        match Rendition::new(&pieces) {
+            Ok(cut) => {
+                check(&read_all(&cut.clip), &rig.sent, Gaps::Allowed);
+            }
+            // Damage can tear headers apart that would have to be changed.
+            Err(error) => prop_assert_eq!(error, RenditionError::FormatsDiffer),
+        }
     }
 
     #[test]
