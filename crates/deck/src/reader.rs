@@ -27,8 +27,8 @@ pub struct Live {
     pub delay: Ticks,
 }
 
-/// Sources send unevenly, and the pictures are to be shown evenly.
-const UNEVENNESS: Ticks = Ticks(18_000);
+/// Sources send unevenly, some of them sound later than its pictures, and all is to be shown evenly.
+const UNEVENNESS: Ticks = Ticks(45_000);
 
 /// Pictures that a codec may hold back to show them in another order.
 const REORDER_MAX: usize = 16;
@@ -149,18 +149,26 @@ impl Reader {
         }
     }
 
-    /// The pictures and the sound of the time `before` the picture at `shown`, and that picture.
+    /// The pictures of the time `before` the one at `shown`, that picture, and their sound.
     pub(crate) fn up_to(&self, shown: Ticks, before: Ticks) -> Result<Vec<Unit>, Gone> {
         let mut reader = self.twin();
         reader.seek(shown - before);
         let mut taken = Vec::new();
+        let mut arrived: Option<Ticks> = None;
         while let Some(unit) = reader.next_now()? {
-            let arrived = unit.stream == 0 && unit.pts >= shown;
-            taken.push(unit);
-            if arrived {
+            let is_picture = unit.stream == 0;
+            if arrived.is_some_and(|arrived| is_picture && unit.dts >= arrived + SOUND_LATE_MAX) {
                 break;
             }
+            let is_late_sound = !is_picture && unit.pts <= shown;
+            if arrived.is_none() || is_late_sound {
+                let is_shown = is_picture && unit.pts >= shown;
+                arrived = arrived.or(is_shown.then_some(unit.dts));
+                taken.push(unit);
+            }
         }
+        // Sound may stand behind the pictures of its time.
+        taken.sort_by_key(|unit| unit.dts);
         Ok(taken)
     }
 

@@ -55,6 +55,53 @@ fn tape(seconds: i64) -> Tape {
     }
 }
 
+/// The tape with its sound a third of a second behind the pictures it belongs to, as some recorders write it.
+fn late_tape(seconds: i64) -> Tape {
+    let tape = tape(seconds);
+    let mut units = Vec::new();
+    let mut taken = tape.clip.units();
+    while let Some(unit) = taken.next().expect("held") {
+        units.push(unit);
+    }
+    let late = |unit: &Unit| unit.dts + Ticks(if unit.stream > 0 { 30_000 } else { 0 });
+    units.sort_by_key(late);
+    let recorder = Recorder::new(Limits {
+        memory: 64 << 20,
+        keep: None,
+    });
+    let channel = recorder.add_channel("main");
+    let mut writer = channel.connect("card", Wall(0)).expect("free");
+    let mut muxer = tape.clip.program().muxer();
+    for unit in &units {
+        let payload: Vec<&[u8]> = unit.payload.iter().map(|piece| &piece[..]).collect();
+        let mut packets = Vec::new();
+        if unit.stream == 0 && unit.random_access {
+            muxer.write_tables(&mut packets);
+        }
+        muxer.write_unit(
+            &mut packets,
+            lookback_mpegts::Unit {
+                stream: unit.stream,
+                pts: unit.pts,
+                dts: unit.dts,
+                random_access: unit.random_access,
+                pcr: (unit.stream == 0).then(|| Pcr::from(unit.dts - Ticks(9000))),
+                payload: &payload,
+            },
+        );
+        writer.write(&packets, Wall(unit.dts.0 * 100 / 9));
+    }
+    drop(writer);
+    let clip = channel
+        .clip(Selection::All, Wall(60_000_000))
+        .expect("recorded");
+    Tape {
+        _recorder: recorder,
+        clip,
+        numbers: tape.numbers,
+    }
+}
+
 /// As many pictures in groups of 15 that are shown in another order than they come in: I P B B P B B ...
 fn reordered_tape(groups: u64) -> Tape {
     let config = Config {
@@ -640,6 +687,43 @@ fn sound_never_leaves_a_picture_waiting() {
         }
     }
     assert_eq!(waits, 0);
+}
+
+/// A player shows no picture before it has the sound of its time.
+#[test]
+fn sound_that_comes_late_in_the_recording_is_sent_in_time() {
+    let tape = late_tape(5);
+    let mut rig = Rig::playing(&tape, 1.0);
+    rig.run(1.0);
+    rig.deck.seek(Seek::To(Ticks(50 * FRAME)), rig.now);
+    rig.run(2.0);
+    assert!(rig.sounds().len() > 100, "{}", rig.sounds().len());
+    let mut picture = 0;
+    for (at, unit) in rig.units() {
+        if unit.stream == 0 {
+            picture = unit.pts.0;
+        } else {
+            assert!(
+                unit.pts.0 + 2 * FRAME > picture,
+                "{} {picture} at {at:?}",
+                unit.pts.0
+            );
+        }
+    }
+    let all = rig.all_sound();
+    assert!(
+        all.windows(2).all(|pair| pair[0].1 <= pair[1].0 + 90),
+        "{all:?}"
+    );
+    let preroll = rig.deck.preroll().expect("held");
+    let last = |stream: usize| {
+        let units = preroll.iter().filter_map(|output| match output {
+            Output::Unit(unit) if unit.stream == stream => Some(unit.pts.0),
+            _ => None,
+        });
+        units.max().expect("some")
+    };
+    assert!(last(1) + FRAME >= last(0), "{} {}", last(1), last(0));
 }
 
 #[test]
