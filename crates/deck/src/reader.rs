@@ -149,27 +149,22 @@ impl Reader {
         }
     }
 
-    /// The pictures of the time `before` the one at `shown`, that picture, and their sound.
+    /// The pictures of the time `before` the one at `shown`, from a keyframe on, and that picture.
     pub(crate) fn up_to(&self, shown: Ticks, before: Ticks) -> Result<Vec<Unit>, Gone> {
         let mut reader = self.twin();
         reader.seek(shown - before);
-        let mut taken = Vec::new();
-        let mut arrived: Option<Ticks> = None;
+        let mut pictures = Vec::new();
         while let Some(unit) = reader.next_now()? {
-            let is_picture = unit.stream == 0;
-            if arrived.is_some_and(|arrived| is_picture && unit.dts >= arrived + SOUND_LATE_MAX) {
+            if unit.stream > 0 {
+                continue;
+            }
+            let arrived = unit.pts >= shown;
+            pictures.push(unit);
+            if arrived {
                 break;
             }
-            let is_late_sound = !is_picture && unit.pts <= shown;
-            if arrived.is_none() || is_late_sound {
-                let is_shown = is_picture && unit.pts >= shown;
-                arrived = arrived.or(is_shown.then_some(unit.dts));
-                taken.push(unit);
-            }
         }
-        // Sound may stand behind the pictures of its time.
-        taken.sort_by_key(|unit| unit.dts);
-        Ok(taken)
+        Ok(pictures)
     }
 
     /// The picture that is shown so many after (or before) the one at `from`; at the ends, the last there

@@ -715,15 +715,6 @@ fn sound_that_comes_late_in_the_recording_is_sent_in_time() {
         all.windows(2).all(|pair| pair[0].1 <= pair[1].0 + 90),
         "{all:?}"
     );
-    let preroll = rig.deck.preroll().expect("held");
-    let last = |stream: usize| {
-        let units = preroll.iter().filter_map(|output| match output {
-            Output::Unit(unit) if unit.stream == stream => Some(unit.pts.0),
-            _ => None,
-        });
-        units.max().expect("some")
-    };
-    assert!(last(1) + FRAME >= last(0), "{} {}", last(1), last(0));
 }
 
 #[test]
@@ -764,7 +755,37 @@ fn who_joins_is_given_the_second_before() {
         rig.numbers(),
         (pictures[0].0..pictures[0].0 + pictures.len() as u64).collect::<Vec<_>>()
     );
-    assert!(steps(&pictures).iter().all(|&step| step == FRAME));
+    let (quick, steps) = (steps(&pictures), 3 * FRAME / 10);
+    let given = usize::try_from(shown - pictures[0].0).expect("a few");
+    assert!(
+        quick[..given].iter().all(|&step| step == steps),
+        "in less time"
+    );
+    assert!(
+        quick[given + 1..].iter().all(|&step| step == FRAME),
+        "{quick:?}"
+    );
+    let sound = rig.all_sound();
+    assert!(sound[0].0 <= pictures[0].1 && sound[0].1 + FRAME > pictures[given].1);
+}
+
+/// A stream is opened by what is counted of it.
+#[test]
+fn who_joins_is_given_enough_where_little_was_shown() {
+    let tape = tape(6);
+    let mut rig = Rig::new(&tape);
+    rig.load(&[1.0], false, Then::Hold);
+    rig.run(1.0);
+    rig.deck.step(2, rig.now).expect("held");
+    rig.run(1.0);
+    rig.sent.clear();
+    let preroll = rig.deck.preroll().expect("held").into_iter();
+    rig.sent
+        .extend(preroll.map(|output| (Duration::ZERO, output)));
+    let pictures = rig.pictures();
+    assert_eq!(rig.numbers(), [vec![0; 28], vec![1, 2]].concat());
+    assert!(steps(&pictures).iter().all(|&step| step == 3 * FRAME / 10));
+    assert!(pictures[29].1 < rig.deck.feed_time().0);
 }
 
 #[test]
