@@ -38,17 +38,7 @@ fn it_shows_the_picture_that_it_is_told_to() {
     let loaded = stage.command("load", &json!({"channel": "main", "play": true}));
     stage.shows(loaded, &numbers(0..45), FRAME);
 
-    stage.command("pause", &json!({}));
-    let stands = stage.settles();
-    let paused = Instant::now();
-    thread::sleep(Duration::from_secs(30));
-    let shown = stage.eye.since(paused);
-    assert!(
-        matches!(shown[..], [Shown { number, .. }] if number == Some(stands)),
-        "it stands on {stands}: {shown:?}"
-    );
-    let resumed = stage.command("play", &json!({}));
-    stage.shows(resumed, &numbers(stands + 1..stands + 46), FRAME);
+    stage.pauses(Duration::from_secs(30));
 
     for (seek, first) in [
         (json!({"to_s": 40.0}), 1200),
@@ -73,6 +63,16 @@ fn it_shows_the_picture_that_it_is_told_to() {
     }
     stage.command("seek", &json!({"to": "out"}));
     stage.stands_on(u64::from(SECONDS) * FPS - 1);
+}
+
+/// `cargo xtask soak`: a picture stands for as long as it is wanted, on a connection that lives.
+#[test]
+#[ignore = "takes ten minutes: cargo xtask soak"]
+fn it_stands_for_ten_minutes() {
+    let stage = Stage::new();
+    let loaded = stage.command("load", &json!({"channel": "main", "play": true}));
+    stage.shows(loaded, &numbers(0..45), FRAME);
+    stage.pauses(Duration::from_secs(600));
 }
 
 /// Slow, fast, backwards, round and round, and one after the other.
@@ -282,6 +282,21 @@ impl Stage {
         self.shows(resumed, &numbers(stands + 1..stands + 46), FRAME);
         self.command("pause", &json!({}));
         self.settles();
+    }
+
+    /// Pauses the play, and lets it go on at the next picture, neither late nor in a hurry.
+    fn pauses(&self, length: Duration) {
+        self.command("pause", &json!({}));
+        let stands = self.settles();
+        let paused = Instant::now();
+        thread::sleep(length);
+        let shown = self.eye.since(paused);
+        assert!(
+            matches!(shown[..], [Shown { number, .. }] if number == Some(stands)),
+            "it stands on {stands}: {shown:?}"
+        );
+        let resumed = self.command("play", &json!({}));
+        self.shows(resumed, &numbers(stands + 1..stands + 46), FRAME);
     }
 
     /// Gives a deck's command, and the instant at which it was given.
