@@ -5,7 +5,7 @@
 
 #[cfg(target_os = "linux")]
 mod compare;
-mod latency;
+mod long;
 mod step;
 mod test;
 mod tools;
@@ -28,6 +28,7 @@ usage: cargo xtask COMMAND
                 minutes and 3 GB of memory)
   latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes an
                 hour); --plays N for fewer
+  soak          a deck's picture stands in OBS for ten minutes, and goes on
   windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 
 fn main() -> ExitCode {
@@ -45,8 +46,9 @@ fn main() -> ExitCode {
         ["compare", ..] => Err(Failure::usage(
             "`compare` measures through /proc, and runs on Linux only",
         )),
-        ["latency"] => latency::measure(None),
-        ["latency", "--plays", plays] => latency::measure(Some(plays)),
+        ["latency"] => long::latency(None),
+        ["latency", "--plays", plays] => long::latency(Some(plays)),
+        ["soak"] => long::soak(),
         ["windows"] => windows::tools().and_then(|()| windows::kit()).map(drop),
         ["help" | "--help" | "-h"] => {
             eprintln!("{USAGE}");

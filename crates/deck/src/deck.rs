@@ -375,8 +375,8 @@ impl Deck {
         self.next
     }
 
-    /// What somebody who joins the feed now has to be given first: the pictures of the last second, stamped
-    /// so that what comes next follows them. Nothing if nothing was shown yet.
+    /// What somebody who joins the feed now has to be given first: the pictures of the last second, in less
+    /// time and stamped so that what comes next follows them. Nothing if nothing was shown yet.
     ///
     /// # Errors
     /// If the clip had to be let go.
@@ -391,7 +391,7 @@ impl Deck {
         let (Some(program), Some(shown)) = (head.reader.program(), head.shown) else {
             return Ok(Vec::new());
         };
-        let mut outputs = preroll(&head.reader, program, shown, self.next)?;
+        let mut outputs = preroll(&head.reader, &program, shown, self.next)?;
         if self.mode == Mode::Paused && !head.cue {
             outputs.push(Output::Still);
         }

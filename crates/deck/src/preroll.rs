@@ -1,4 +1,8 @@
 //! What somebody who joins a feed is given first, so that it knows the streams at once and has a picture.
+//!
+//! libavformat does not open a stream before it has counted some twenty pictures, so there are that many; and
+//! as what was sent is also shown, one after the other, they pass quickly. OBS, which shows nothing without
+//! sound, gets silence (docs/design/decks.md).
 
 use std::sync::Arc;
 
@@ -9,76 +13,97 @@ use lookback_replay::{Clip, Gone, Program, Unit};
 use crate::deck::{FRAME, Output};
 use crate::reader::Reader;
 
-/// libavformat looks at most of a second before it is content.
+/// So much of what was shown.
 const LENGTH: Ticks = Ticks(90_000);
 
-/// The pictures and the sound of the second up to the picture at `shown`, stamped to end at `end` of a feed.
+/// At least so many pictures.
+const PICTURES_MIN: usize = 30;
+
+/// From one to the next.
+const STEP: Ticks = Ticks(900);
+
+/// The pictures of the second up to the one at `shown`, in a third of that time, stamped to end at `end` of a
+/// feed.
 ///
 /// # Errors
 /// If the clip had to be let go.
 pub fn preroll_of(clip: &Arc<Clip>, shown: Ticks, end: Ticks) -> Result<Vec<Output>, Gone> {
-    preroll(&Reader::of(clip), clip.program(), shown, end)
+    preroll(&Reader::of(clip), &clip.program(), shown, end)
 }
 
-/// A second of black up to `end` of a feed. Nothing where no black picture is known of the codec.
+/// As much of black. Nothing where no black picture is known of the codec.
 pub fn black_of(program: &Program, end: Ticks) -> Vec<Output> {
     let Some(picture) = program.black() else {
         return Vec::new();
     };
-    let start = end - LENGTH;
-    let unit = |stream, at, payload| {
-        Output::Unit(Unit {
-            stream,
-            pts: at,
-            dts: at,
-            random_access: true,
-            payload,
-        })
+    let unit = Unit {
+        stream: 0,
+        pts: end - STEP,
+        dts: end - STEP,
+        random_access: true,
+        payload: vec![picture],
     };
-    let sounds = (1..program.codecs().len()).filter_map(|stream| {
-        let silence = program
-            .silence(stream)
-            .filter(|silence| silence.ticks > 0)?;
-        let frames = usize::try_from(LENGTH.0 / silence.ticks).unwrap_or(0);
-        let payload = Bytes::copy_from_slice(&silence.payload);
-        Some(unit(stream, start, vec![payload; frames]))
-    });
-    let pictures = (0..LENGTH.0 / FRAME.0).map(|n| {
-        let at = start + Ticks(n * FRAME.0);
-        unit(0, at, vec![picture.clone()])
-    });
-    std::iter::once(Output::Program(program.clone()))
-        .chain(sounds)
-        .chain(pictures)
-        .chain([Output::Still])
-        .collect()
+    let mut outputs = given(program, vec![unit], end);
+    outputs.push(Output::Still);
+    outputs
 }
 
 pub(crate) fn preroll(
     reader: &Reader,
-    program: Program,
+    program: &Program,
     shown: Ticks,
     end: Ticks,
 ) -> Result<Vec<Output>, Gone> {
-    let taken = reader.up_to(shown, LENGTH)?;
-    let pictures = || taken.iter().filter(|unit| unit.stream == 0);
-    let last = pictures().map(|unit| unit.pts).max().unwrap_or(shown);
-    let decoded: Vec<Ticks> = pictures().map(|unit| unit.dts).collect();
+    let mut pictures = reader.up_to(shown, LENGTH)?;
+    let last = pictures.iter().map(|unit| unit.pts).max().unwrap_or(shown);
+    let decoded: Vec<Ticks> = pictures.iter().map(|unit| unit.dts).collect();
     let frame = match decoded[..] {
-        [.., before, last] => last - before,
+        [.., before, last] if last > before => last - before,
         _ => FRAME,
     };
-    let shift = end - frame - last;
-    let stamp = |mut unit: Unit| {
-        unit.pts += shift;
-        unit.dts += shift;
-        Output::Unit(unit)
+    let squeezed = |at: Ticks| end - STEP - Ticks((last - at).0 * STEP.0 / frame.0);
+    for unit in &mut pictures {
+        unit.pts = squeezed(unit.pts);
+        unit.dts = squeezed(unit.dts);
+    }
+    Ok(given(program, pictures, end))
+}
+
+/// The pictures, the first of them as often as there are too few, with silence from there to the end.
+fn given(program: &Program, pictures: Vec<Unit>, end: Ticks) -> Vec<Output> {
+    let Some(first) = pictures.first().cloned() else {
+        return Vec::new();
     };
-    let stamped = taken
-        .into_iter()
-        .filter(|unit| unit.pts + shift < end)
-        .map(stamp);
-    Ok(std::iter::once(Output::Program(program))
-        .chain(stamped)
-        .collect())
+    let again = PICTURES_MIN.saturating_sub(pictures.len()) as i64;
+    let repeats = (1..=again).rev().map(|n| {
+        let at = first.dts - Ticks(n * STEP.0);
+        Unit {
+            pts: at,
+            dts: at,
+            ..first.clone()
+        }
+    });
+    let start = first.dts - Ticks(again * STEP.0);
+    let sounds =
+        (1..program.codecs().len()).filter_map(|stream| silence(program, stream, start, end));
+    let units = sounds.chain(repeats).chain(pictures);
+    std::iter::once(Output::Program(program.clone()))
+        .chain(units.map(Output::Unit))
+        .collect()
+}
+
+fn silence(program: &Program, stream: usize, start: Ticks, end: Ticks) -> Option<Unit> {
+    let silence = program
+        .silence(stream)
+        .filter(|silence| silence.ticks > 0)?;
+    // Up to behind the last picture, which is not shown before.
+    let frames = usize::try_from((end - start).0 / silence.ticks).unwrap_or(0) + 1;
+    let payload = Bytes::copy_from_slice(&silence.payload);
+    Some(Unit {
+        stream,
+        pts: start,
+        dts: start,
+        random_access: true,
+        payload: vec![payload; frames],
+    })
 }

@@ -27,8 +27,8 @@ pub struct Live {
     pub delay: Ticks,
 }
 
-/// Sources send unevenly, and the pictures are to be shown evenly.
-const UNEVENNESS: Ticks = Ticks(18_000);
+/// Sources send unevenly, some of them sound later than its pictures, and all is to be shown evenly.
+const UNEVENNESS: Ticks = Ticks(45_000);
 
 /// Pictures that a codec may hold back to show them in another order.
 const REORDER_MAX: usize = 16;
@@ -149,19 +149,22 @@ impl Reader {
         }
     }
 
-    /// The pictures and the sound of the time `before` the picture at `shown`, and that picture.
+    /// The pictures of the time `before` the one at `shown`, from a keyframe on, and that picture.
     pub(crate) fn up_to(&self, shown: Ticks, before: Ticks) -> Result<Vec<Unit>, Gone> {
         let mut reader = self.twin();
         reader.seek(shown - before);
-        let mut taken = Vec::new();
+        let mut pictures = Vec::new();
         while let Some(unit) = reader.next_now()? {
-            let arrived = unit.stream == 0 && unit.pts >= shown;
-            taken.push(unit);
+            if unit.stream > 0 {
+                continue;
+            }
+            let arrived = unit.pts >= shown;
+            pictures.push(unit);
             if arrived {
                 break;
             }
         }
-        Ok(taken)
+        Ok(pictures)
     }
 
     /// The picture that is shown so many after (or before) the one at `from`; at the ends, the last there

@@ -178,7 +178,7 @@ fn the_edge_is_shown_as_it_is_recorded() {
         let ages: Vec<f64> = shown[30..].iter().map(Shown::age).collect();
         let behind = delay as f64;
         assert!(
-            ages.iter().all(|age| (behind..behind + 0.3).contains(age)),
+            ages.iter().all(|age| (behind..behind + 0.6).contains(age)),
             "{ages:?}"
         );
         assert!(
@@ -218,7 +218,7 @@ fn live_can_be_paused_rewound_and_caught_up_with() {
     let shown = studio.take();
     assert_in_a_row(&shown);
     assert_eq!(shown[0].number, last + 1, "it goes on where it stood");
-    assert!((4.0..4.5).contains(&shown[30].age()));
+    assert!((4.3..4.9).contains(&shown[30].age()), "{}", shown[30].age());
 
     assert!(
         studio
@@ -228,7 +228,7 @@ fn live_can_be_paused_rewound_and_caught_up_with() {
     studio.run(1.0);
     let shown = studio.take();
     assert!(
-        (7.0..7.6).contains(&shown[shown.len() - 1].age()),
+        (7.3..7.9).contains(&shown[shown.len() - 1].age()),
         "{shown:?}"
     );
 
@@ -250,7 +250,7 @@ fn live_can_be_paused_rewound_and_caught_up_with() {
     studio.run(6.0);
     let shown = studio.take();
     assert_in_a_row(&shown);
-    assert!(shown[shown.len() - 1].age() < 0.3, "it has caught up");
+    assert!(shown[shown.len() - 1].age() < 0.6, "it has caught up");
     let status = studio.deck.status(studio.instant());
     assert!(
         status.live && status.speed == Speed::NORMAL,
@@ -268,7 +268,7 @@ fn live_can_be_paused_rewound_and_caught_up_with() {
     assert!(studio.deck.seek(Seek::Live, studio.instant()));
     studio.run(1.0);
     let shown = studio.take();
-    assert!(shown[shown.len() - 1].age() < 0.3);
+    assert!(shown[shown.len() - 1].age() < 0.6);
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn behind_a_replay_comes_what_is_recorded_now() {
     let (replay, live) = shown.split_at(jump.expect("it went on") + 1);
     assert!((60..=90).contains(&replay.len()), "{}", replay.len());
     assert_in_a_row(live);
-    assert!(live[live.len() - 1].age() < 0.3);
+    assert!(live[live.len() - 1].age() < 0.6);
     assert!(studio.deck.status(studio.instant()).live);
 }
 
@@ -355,7 +355,7 @@ fn an_empty_deck_shows_its_channel() {
     studio.run(5.0);
     let shown = studio.take();
     assert_in_a_row(&shown);
-    assert!((1.0..1.3).contains(&shown[shown.len() - 1].age()));
+    assert!((1.0..1.6).contains(&shown[shown.len() - 1].age()));
     let status = studio.deck.status(studio.instant());
     assert_eq!(
         (status.mode, status.items, status.live),
@@ -372,7 +372,7 @@ fn an_empty_deck_shows_its_channel() {
     studio.run(2.0);
     let shown = studio.take();
     assert!(
-        (1.0..1.3).contains(&shown[shown.len() - 1].age()),
+        (1.0..1.6).contains(&shown[shown.len() - 1].age()),
         "and back"
     );
 }

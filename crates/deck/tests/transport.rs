@@ -55,6 +55,53 @@ fn tape(seconds: i64) -> Tape {
     }
 }
 
+/// The tape with its sound a third of a second behind the pictures it belongs to, as some recorders write it.
+fn late_tape(seconds: i64) -> Tape {
+    let tape = tape(seconds);
+    let mut units = Vec::new();
+    let mut taken = tape.clip.units();
+    while let Some(unit) = taken.next().expect("held") {
+        units.push(unit);
+    }
+    let late = |unit: &Unit| unit.dts + Ticks(if unit.stream > 0 { 30_000 } else { 0 });
+    units.sort_by_key(late);
+    let recorder = Recorder::new(Limits {
+        memory: 64 << 20,
+        keep: None,
+    });
+    let channel = recorder.add_channel("main");
+    let mut writer = channel.connect("card", Wall(0)).expect("free");
+    let mut muxer = tape.clip.program().muxer();
+    for unit in &units {
+        let payload: Vec<&[u8]> = unit.payload.iter().map(|piece| &piece[..]).collect();
+        let mut packets = Vec::new();
+        if unit.stream == 0 && unit.random_access {
+            muxer.write_tables(&mut packets);
+        }
+        muxer.write_unit(
+            &mut packets,
+            lookback_mpegts::Unit {
+                stream: unit.stream,
+                pts: unit.pts,
+                dts: unit.dts,
+                random_access: unit.random_access,
+                pcr: (unit.stream == 0).then(|| Pcr::from(unit.dts - Ticks(9000))),
+                payload: &payload,
+            },
+        );
+        writer.write(&packets, Wall(unit.dts.0 * 100 / 9));
+    }
+    drop(writer);
+    let clip = channel
+        .clip(Selection::All, Wall(60_000_000))
+        .expect("recorded");
+    Tape {
+        _recorder: recorder,
+        clip,
+        numbers: tape.numbers,
+    }
+}
+
 /// As many pictures in groups of 15 that are shown in another order than they come in: I P B B P B B ...
 fn reordered_tape(groups: u64) -> Tape {
     let config = Config {
@@ -642,6 +689,34 @@ fn sound_never_leaves_a_picture_waiting() {
     assert_eq!(waits, 0);
 }
 
+/// A player shows no picture before it has the sound of its time.
+#[test]
+fn sound_that_comes_late_in_the_recording_is_sent_in_time() {
+    let tape = late_tape(5);
+    let mut rig = Rig::playing(&tape, 1.0);
+    rig.run(1.0);
+    rig.deck.seek(Seek::To(Ticks(50 * FRAME)), rig.now);
+    rig.run(2.0);
+    assert!(rig.sounds().len() > 100, "{}", rig.sounds().len());
+    let mut picture = 0;
+    for (at, unit) in rig.units() {
+        if unit.stream == 0 {
+            picture = unit.pts.0;
+        } else {
+            assert!(
+                unit.pts.0 + 2 * FRAME > picture,
+                "{} {picture} at {at:?}",
+                unit.pts.0
+            );
+        }
+    }
+    let all = rig.all_sound();
+    assert!(
+        all.windows(2).all(|pair| pair[0].1 <= pair[1].0 + 90),
+        "{all:?}"
+    );
+}
+
 #[test]
 fn the_picture_that_stands_has_its_sound() {
     let tape = tape(6);
@@ -680,7 +755,37 @@ fn who_joins_is_given_the_second_before() {
         rig.numbers(),
         (pictures[0].0..pictures[0].0 + pictures.len() as u64).collect::<Vec<_>>()
     );
-    assert!(steps(&pictures).iter().all(|&step| step == FRAME));
+    let (quick, steps) = (steps(&pictures), 3 * FRAME / 10);
+    let given = usize::try_from(shown - pictures[0].0).expect("a few");
+    assert!(
+        quick[..given].iter().all(|&step| step == steps),
+        "in less time"
+    );
+    assert!(
+        quick[given + 1..].iter().all(|&step| step == FRAME),
+        "{quick:?}"
+    );
+    let sound = rig.all_sound();
+    assert!(sound[0].0 <= pictures[0].1 && sound[0].1 + FRAME > pictures[given].1);
+}
+
+/// A stream is opened by what is counted of it.
+#[test]
+fn who_joins_is_given_enough_where_little_was_shown() {
+    let tape = tape(6);
+    let mut rig = Rig::new(&tape);
+    rig.load(&[1.0], false, Then::Hold);
+    rig.run(1.0);
+    rig.deck.step(2, rig.now).expect("held");
+    rig.run(1.0);
+    rig.sent.clear();
+    let preroll = rig.deck.preroll().expect("held").into_iter();
+    rig.sent
+        .extend(preroll.map(|output| (Duration::ZERO, output)));
+    let pictures = rig.pictures();
+    assert_eq!(rig.numbers(), [vec![0; 28], vec![1, 2]].concat());
+    assert!(steps(&pictures).iter().all(|&step| step == 3 * FRAME / 10));
+    assert!(pictures[29].1 < rig.deck.feed_time().0);
 }
 
 #[test]

@@ -219,8 +219,9 @@ async fn a_play_is_a_stream_with_every_picture() {
     let taken = Taken::from(&[start.clone(), played.clone()].concat());
     taken.keeps_time();
     let pictures = pictures_of(&stage.clip());
-    let before = taken.pictures.len() - pictures.len();
-    assert_eq!(before, Taken::from(&start).pictures.len());
+    let before = Taken::from(&start).pictures.len();
+    // What brings out the last one comes behind.
+    assert!(taken.pictures.len() >= before + pictures.len());
     for (sent, recorded) in taken.pictures[before..].iter().zip(&pictures) {
         assert!(sent.2.starts_with(recorded));
     }
