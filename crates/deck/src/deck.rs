@@ -32,6 +32,10 @@ const SILENCE_FRAMES_MAX: u64 = 64;
 /// pictures move, so it is as short as a player bears: measured with OBS (docs/design/decks.md).
 const LEAD: Duration = Duration::from_millis(50);
 
+/// Who asks later than that has slept, or the clock has jumped: nobody has seen what should have been shown
+/// meanwhile.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
 /// How far a deck that shows what is being recorded may fall behind before it catches up.
 const BEHIND_MAX: Ticks = Ticks(90_000);
 
@@ -646,9 +650,10 @@ impl Deck {
         else {
             return;
         };
-        if head.reader.is_live() && unit.dts >= stretch.wanted() {
+        let late = now.saturating_duration_since(stretch.shown_at(stretch.feed(unit.dts)));
+        if (head.reader.is_live() || late > LATE_MAX) && unit.dts >= stretch.wanted() {
             // What comes late is shown late, and so is all that follows.
-            stretch.wait(now.saturating_duration_since(stretch.shown_at(stretch.feed(unit.dts))));
+            stretch.wait(late);
             head.stretch = Some(stretch);
         }
         let dts = unit.dts;
