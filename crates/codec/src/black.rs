@@ -122,6 +122,7 @@ mod tests {
             frame_rate: None,
             bit_depth: 8,
             colour: None,
+            sample_aspect: None,
         }
     }
 

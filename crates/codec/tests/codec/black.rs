@@ -16,6 +16,7 @@ fn every_pixel_is_black() {
             frame_rate: None,
             bit_depth: 8,
             colour: None,
+            sample_aspect: None,
         };
         let decoded = decoded(&black(&format).expect("a possible size"));
         let (luma, chroma) = decoded.split_at((width * height) as usize);
