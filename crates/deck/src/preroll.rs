@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone, Program, Unit};
 
-use crate::deck::{FRAME, Output};
+use crate::deck::FRAME;
+use crate::output::Output;
 use crate::reader::Reader;
+use crate::sound::silent;
 
 /// So much of what was shown.
 const LENGTH: Ticks = Ticks(90_000);
@@ -98,12 +99,5 @@ fn silence(program: &Program, stream: usize, start: Ticks, end: Ticks) -> Option
         .filter(|silence| silence.ticks > 0)?;
     // Up to behind the last picture, which is not shown before.
     let frames = usize::try_from((end - start).0 / silence.ticks).unwrap_or(0) + 1;
-    let payload = Bytes::copy_from_slice(&silence.payload);
-    Some(Unit {
-        stream,
-        pts: start,
-        dts: start,
-        random_access: true,
-        payload: vec![payload; frames],
-    })
+    Some(silent(stream, start, &silence.payload, frames))
 }
