@@ -232,6 +232,25 @@ fn ffplay_follows_a_deck() {
     goes_on("it plays from elsewhere");
 }
 
+/// What a program that copies the feed gets has the length of what was played.
+#[test]
+fn ffmpeg_copies_a_plain_feed() {
+    let stage = Stage::new();
+    stage.deck("load", &json!({"then": "loop"}));
+    let file = stage.folder.path().join("copy.ts");
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-nostdin", "-v", "error", "-i"]);
+    command.arg(stage.server.url("/decks/main.ts?plain=true"));
+    command
+        .args(["-map", "0", "-c", "copy", "-t", "3"])
+        .arg(&file);
+    output_of(&mut command);
+    let shown = card::counters(text(&file)).len() as u64;
+    assert!((2 * card::FPS..=4 * card::FPS).contains(&shown), "{shown}");
+    let length = ffmpeg::duration(text(&file));
+    assert!((2.8..3.3).contains(&length), "{length}");
+}
+
 /// A port is one more way to the same feed, for as many as come.
 #[test]
 fn a_port_plays_a_deck() {

@@ -21,6 +21,7 @@ pub(crate) struct Feed {
     start: VecDeque<Output>,
     outputs: Receiver<Arc<Output>>,
     writer: Option<Writer>,
+    transport: fn(&Program) -> Transport,
     ended: bool,
     /// Behind `outputs`, so that it is dropped after it.
     _leaves: Leaves,
@@ -74,8 +75,18 @@ impl Feed {
             start: start.into(),
             outputs,
             writer: None,
+            transport: Transport::feed,
             ended: false,
             _leaves: Leaves(left),
+        }
+    }
+
+    /// Without what brings pictures out of a decoder at once: ffmpeg takes it for pictures that have no time, and
+    /// loses count of it.
+    pub(crate) fn plain(self) -> Self {
+        Self {
+            transport: Transport::new,
+            ..self
         }
     }
 
@@ -127,7 +138,7 @@ impl Feed {
             (Output::Program(program), None) => {
                 self.writer = Some(Writer {
                     program: program.clone(),
-                    transport: Transport::feed(program),
+                    transport: (self.transport)(program),
                 });
             }
             (Output::Program(program), Some(writer)) => {

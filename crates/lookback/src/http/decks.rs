@@ -22,7 +22,7 @@ use super::App;
 use super::api::{Body, FRESH, Nothing};
 use super::media::{Finish as _, MPEG_TS};
 use super::problem::Problem;
-use super::replays;
+use super::replays::{self, Words};
 use super::selection::Wanted;
 use super::status::Deck;
 use crate::clock;
@@ -34,9 +34,19 @@ use crate::time::Moment;
 pub(super) async fn feed(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
+    Words(form): Words<Form>,
 ) -> Result<Response, Problem> {
     let feed = deck_of(&app, &file)?.feed().await?;
+    let feed = if form.plain { feed.plain() } else { feed };
     head().finish(AnswerBody::new(FeedBody::new(feed)))
+}
+
+/// How a feed is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Form {
+    #[serde(default)]
+    plain: bool,
 }
 
 /// `HEAD /decks/DECK.ts`: nobody joins the feed by it.

@@ -370,7 +370,7 @@ impl Search {
 }
 
 /// The parameters of a query; serde names those that are known when one is not.
-pub(super) struct Words<T>(T);
+pub(super) struct Words<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Words<T> {
     type Rejection = Problem;
