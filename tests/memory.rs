@@ -125,6 +125,51 @@ fn stalled_readers_hold_nothing_up() {
     });
 }
 
+/// As many clients as there may be hold no more than the bound when all of them stop reading, whatever
+/// they read: the log as it is, packets that are patched, an MP4, the live edge.
+#[test]
+fn as_many_stalled_readers_as_there_may_be() {
+    // Two of the places are left for the questions that the test asks.
+    const READERS: usize = 128 - 2;
+
+    let folder = folder();
+    // What an MP4 can carry.
+    let h264 = "libx264 -preset ultrafast -bf 0 -b:v 36M";
+    let mut turn = fat_recording_by(h264, folder.path(), 4);
+    let address = format!("127.0.0.1:{}", free_port());
+    let input = format!("tcp://{address}");
+    let server = Server::start(folder.path(), &["--input", &input, "--memory", "64MiB"]);
+    for _ in 0..2 {
+        let mut source = TcpStream::connect(&address).expect("it listens");
+        source.write_all(&turn).expect("it is read");
+        drop(source);
+        server.wait_for("the run has ended", |channel| channel["state"] == "waiting");
+    }
+    let mut source = TcpStream::connect(&address).expect("it listens");
+    source.write_all(&turn).expect("it is read");
+    server.wait_for_bytes(turn.len() as u64 * 3);
+
+    let clip = server.clip(&serde_json::json!({ "last": "2s" }));
+    let url = clip["url"].as_str().expect("where it is");
+    let mp4 = url.replace(".ts", ".mp4");
+    let paths = ["/video", "/video?last=3s", &mp4, "/live/main.ts"];
+    let stalled: Vec<_> = (0..READERS)
+        .map(|at| {
+            let mut answer = server.get(paths[at % paths.len()]);
+            assert_eq!(answer.status, 200, "{at}");
+            answer.body().read_exact(&mut [0; 188]).expect("it begins");
+            answer
+        })
+        .collect();
+    for _ in 0..5 {
+        next_turn(&mut turn, Ticks(Ticks::SECOND.0 * 4));
+        source.write_all(&turn).expect("it is read, whoever stalls");
+    }
+    server.wait_for_bytes(turn.len() as u64 * 8);
+    stays_within(&server, 64 << 20);
+    drop(stalled);
+}
+
 /// The design's bound on what is resident: the limit and 3 %, and 16 MiB for the program.
 fn stays_within(server: &Server, limit: u64) {
     let memory = server.status()["memory"].take();
@@ -154,11 +199,15 @@ fn keep_bounds_the_window() {
 
 /// The test card, full of noise.
 fn fat_recording(folder: &Path, seconds: u32) -> Vec<u8> {
+    let mpeg2 = "mpeg2video -b:v 36M -minrate 36M -maxrate 36M -bufsize 8M";
+    fat_recording_by(mpeg2, folder, seconds)
+}
+
+fn fat_recording_by(encoder: &str, folder: &Path, seconds: u32) -> Vec<u8> {
     let [card, fat] = ["card.ts", "fat.ts"].map(|name| folder.join(name));
     card::write(&card, seconds);
-    let arguments = "-vf noise=alls=20:allf=t -c:v mpeg2video -b:v 36M -minrate 36M -maxrate 36M \
-                     -bufsize 8M -g 15 -c:a copy";
-    ffmpeg::make(&[&card], arguments, &fat);
+    let arguments = format!("-vf noise=alls=20:allf=t -c:v {encoder} -g 15 -c:a copy");
+    ffmpeg::make(&[&card], &arguments, &fat);
     fs::read(&fat).expect("ffmpeg has written it")
 }
 

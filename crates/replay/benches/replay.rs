@@ -37,7 +37,7 @@ struct Source {
 }
 
 impl Source {
-    fn new() -> Self {
+    fn new(picture_len: usize) -> Self {
         let config = Config {
             width: 320,
             height: 180,
@@ -47,7 +47,7 @@ impl Source {
         let mut card = TestCard::new(config).expect("there is such a card");
         // As large as those of a camera; what is behind the slice is not looked at.
         let padded = |mut picture: Vec<u8>| {
-            picture.resize(PICTURE_LEN, 0xa5);
+            picture.resize(picture_len, 0xa5);
             picture
         };
         let stream = |pid, stream_type, stream_id| MuxStream {
@@ -109,7 +109,7 @@ fn recorded(recorder: &Arc<Recorder>, bytes: usize) -> (Arc<Channel>, Writer, So
     let mut writer = channel
         .connect("bench", START)
         .expect("nothing else is connected");
-    let mut source = Source::new();
+    let mut source = Source::new(PICTURE_LEN);
     let mut done = 0;
     while done < bytes {
         let part = source.part();
@@ -120,7 +120,7 @@ fn recorded(recorder: &Arc<Recorder>, bytes: usize) -> (Arc<Channel>, Writer, So
 }
 
 fn scan(c: &mut Criterion) {
-    let mut source = Source::new();
+    let mut source = Source::new(PICTURE_LEN);
     let stream: Vec<u8> = (0..20 * FPS).flat_map(|_| source.part()).collect();
     let mut group = c.benchmark_group("scan");
     group.throughput(Throughput::Bytes(stream.len() as u64));
@@ -195,6 +195,38 @@ fn clip(c: &mut Criterion) {
     ] {
         group.bench_function(name, |b| {
             b.iter_with_large_drop(|| channel.clip(selection, now).expect("something is recorded"));
+        });
+    }
+    group.finish();
+}
+
+/// An hour of a small picture, without a fault and with a lost packet in each minute.
+fn damaged(c: &mut Criterion) {
+    const MINUTE: usize = 60 * FPS;
+    let recorder = Recorder::new(Limits {
+        memory: 1 << 30,
+        keep: None,
+    });
+    let mut group = c.benchmark_group("clip of an hour");
+    for (name, faults) in [("whole", 0), ("a fault each minute", 1)] {
+        let channel = recorder.add_channel(name);
+        let mut writer = channel
+            .connect("bench", START)
+            .expect("nothing else is connected");
+        let mut source = Source::new(1500);
+        for picture in 0..60 * MINUTE {
+            let part = source.part();
+            // Behind the tables and the beginning of the picture.
+            let lost = usize::from(picture % MINUTE == MINUTE / 2) * faults;
+            writer.write(&part[..4 * 188], source.now());
+            writer.write(&part[(4 + lost) * 188..], source.now());
+        }
+        let now = source.now();
+        group.bench_function(name, |b| {
+            b.iter_with_large_drop(|| {
+                let clip = channel.clip(Selection::All, now);
+                clip.expect("something is recorded")
+            });
         });
     }
     group.finish();
@@ -284,6 +316,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3));
-    targets = scan, clip, save, read
+    targets = scan, clip, damaged, save, read
 }
 criterion_main!(benches);

@@ -58,6 +58,16 @@ impl Budget {
         }
     }
 
+    /// Lets go of slabs that are kept for later, and that the limit has no room for any more.
+    fn trim(&self) {
+        let mut free = self.free_list();
+        while !free.is_empty()
+            && self.slab_bytes() + free.len() * SLAB_LEN + self.index_bytes() > self.limit
+        {
+            free.pop();
+        }
+    }
+
     /// A panic elsewhere leaves the list whole: it is only ever pushed to and popped from.
     fn free_list(&self) -> std::sync::MutexGuard<'_, Vec<Memory>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,6 +81,7 @@ impl Budget {
     /// Counts something beside the slabs for as long as the value that comes back lives.
     pub(crate) fn count(self: &Arc<Self>, bytes: usize) -> Counted {
         self.index_grows(bytes);
+        self.trim();
         Counted {
             budget: Arc::clone(self),
             bytes,
@@ -134,6 +145,16 @@ mod tests {
         assert!(budget.slab().is_none());
         budget.index_shrinks(1);
         assert!(budget.slab().is_some());
+    }
+
+    #[test]
+    fn what_is_counted_takes_the_place_of_slabs_that_are_kept() {
+        let budget = Budget::new(2 * SLAB_LEN);
+        let [first, second] = [budget.slab(), budget.slab()];
+        drop((first, second));
+        assert_eq!(budget.free_list().len(), 2);
+        let _counted = budget.count(SLAB_LEN + 1);
+        assert_eq!(budget.free_list().len(), 0);
     }
 
     #[test]

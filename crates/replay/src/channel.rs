@@ -10,9 +10,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use lookback_codec::{AudioFormat, VideoFormat};
 use lookback_mpegts::PACKET_LEN;
 
+use crate::budget::Counted;
 use crate::follow::Waiting;
 use crate::index::{Entry, Key};
 use crate::log::{Block, Log, PinKey};
@@ -214,6 +216,19 @@ impl Channel {
     /// Every mutation leaves the state whole, so a panic elsewhere does not spoil it.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes that were made for a reader: they are counted in the memory until it lets go of them.
+    pub fn counted(&self, bytes: Vec<u8>) -> Bytes {
+        let Some(recorder) = self.recorder() else {
+            return bytes.into();
+        };
+        let counted = recorder.count(bytes.capacity());
+        recorder.settle();
+        Bytes::from_owner(Held {
+            bytes,
+            _counted: counted,
+        })
     }
 
     pub(crate) fn recorder(&self) -> Option<Arc<Recorder>> {
@@ -544,5 +559,17 @@ impl Drop for Writer {
         let mut state = self.channel.lock();
         state.source = None;
         state.filling = self.filling.take();
+    }
+}
+
+/// What [`Channel::counted`] hands out.
+struct Held {
+    bytes: Vec<u8>,
+    _counted: Counted,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }

@@ -288,11 +288,12 @@ impl<'a> Cut<'a> {
 
     fn leave_out(&mut self, entry: &Entry) {
         let pid = self.pid(entry.track());
-        self.left_out.insert(entry.offset);
-        self.out.push(Out {
-            bytes: entry.bytes(),
-            pid,
-        });
+        if self.left_out.insert(entry.offset) {
+            self.out.push(Out {
+                bytes: entry.bytes(),
+                pid,
+            });
+        }
     }
 
     /// Leaves out what belongs to the time before the first picture.
@@ -340,40 +341,68 @@ impl<'a> Cut<'a> {
 
     /// Leaves out what is damaged, and the pictures that refer to it: up to the next key.
     fn damage(&mut self, blocks: &mut Blocks<'_>) {
-        if self.faults.is_empty() {
-            return;
-        }
-        let mut broken = false;
-        let mut resumed: Option<Ticks> = None;
-        let mut left_out = Vec::new();
-        let start = Cursor {
-            block: block_of(self.part.key.offset),
-            entry: 0,
-        };
-        blocks.entries(start, |cursor, entry| {
-            if cursor > self.part.last {
-                return false;
-            }
-            if !self.bytes.contains(&entry.offset) || !self.part.run.contains(entry.offset) {
-                return true;
-            }
-            if self.is_cut(entry) {
-                if entry.is(Entry::KEY) && !entry.is(Entry::DAMAGED) {
-                    resumed = (broken && entry.is(Entry::OPEN)).then_some(entry.pts);
-                    broken = false;
-                }
-                broken |= entry.is(Entry::DAMAGED);
-                if broken || resumed.is_some_and(|key| entry.pts < key) {
-                    left_out.push(*entry);
-                }
-            } else if entry.is(Entry::DAMAGED) {
-                left_out.push(*entry);
-            }
-            true
-        });
-        for entry in &left_out {
+        let is_mark = |fault: &&Fault| matches!(fault.kind, FaultKind::Counter { ahead: 0, .. });
+        let marks = self.faults.iter().filter(is_mark);
+        let marks: BTreeSet<u64> = marks
+            .map(|fault| fault.offset)
+            .filter(|offset| self.bytes.contains(offset))
+            .collect();
+        let damaged = self.damaged(marks, blocks);
+        // No unit begins within a packet: this one is looked for everywhere.
+        debug_assert_eq!(
+            damaged,
+            self.damaged(BTreeSet::from([self.part.key.offset + 1]), blocks),
+            "what is damaged is marked"
+        );
+        for entry in &damaged {
             self.leave_out(entry);
         }
+    }
+
+    /// What is damaged, and what refers to it. Only where `marks` say that a damaged unit begins is it
+    /// looked for, from there to where all is whole again.
+    fn damaged(&self, mut marks: BTreeSet<u64>, blocks: &mut Blocks<'_>) -> Vec<Entry> {
+        let mut damaged = Vec::new();
+        let mut broken = false;
+        let mut resumed: Option<Ticks> = None;
+        let mut next = Cursor { block: 0, entry: 0 };
+        while let Some(&mark) = marks.first() {
+            next = next.max(Cursor {
+                block: block_of(mark),
+                entry: 0,
+            });
+            let mut whole = false;
+            blocks.entries(next, |cursor, entry| {
+                if cursor > self.part.last {
+                    return false;
+                }
+                next.block = cursor.block;
+                next.entry = cursor.entry + 1;
+                marks.remove(&entry.offset);
+                if !self.bytes.contains(&entry.offset) || !self.part.run.contains(entry.offset) {
+                    return true;
+                }
+                if self.is_cut(entry) {
+                    if entry.is(Entry::KEY) && !entry.is(Entry::DAMAGED) {
+                        resumed = (broken && entry.is(Entry::OPEN)).then_some(entry.pts);
+                        broken = false;
+                    }
+                    broken |= entry.is(Entry::DAMAGED);
+                    if broken || resumed.is_some_and(|key| entry.pts < key) {
+                        damaged.push(*entry);
+                    }
+                } else if entry.is(Entry::DAMAGED) {
+                    damaged.push(*entry);
+                }
+                let here = |&mark: &u64| block_of(mark) <= cursor.block;
+                whole = !broken && resumed.is_none() && !marks.first().is_some_and(here);
+                !whole
+            });
+            if !whole {
+                break;
+            }
+        }
+        damaged
     }
 
     /// Takes in the sound that belongs to the last pictures, and leaves out all else behind them.

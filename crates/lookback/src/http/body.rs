@@ -14,8 +14,18 @@ use lookback_replay::{Clip, Followed, Follower, Gone, Product};
 
 use crate::transport::Transport;
 
+/// What hyper is given at a time of what it only views. Large enough for few calls into the system, small
+/// enough that a client that has gone has cost little.
+const VIEWED_MAX: usize = 128 << 10;
+
+/// The same of what is copied together: a client that has stopped reading holds as much.
+pub(super) const COPIED_MAX: usize = 16 << 10;
+
 /// What has a length and bytes that never change.
 pub(super) trait Stored: Send + Sync + 'static {
+    /// Bytes that are read at a time.
+    const FRAME_MAX: usize = VIEWED_MAX;
+
     /// All of its bytes.
     fn len(&self) -> u64;
     /// Up to `max` bytes from `offset` on, at least one before the end.
@@ -33,6 +43,8 @@ impl Stored for Clip {
 }
 
 impl Stored for Mp4 {
+    const FRAME_MAX: usize = COPIED_MAX;
+
     fn len(&self) -> u64 {
         self.len()
     }
@@ -59,10 +71,6 @@ pub(super) struct StoredBody<T> {
     left: Range<u64>,
 }
 
-/// What hyper is given at a time. Large enough for few calls into the system, small enough that a
-/// client that has gone has cost little.
-const FRAME_MAX: usize = 128 << 10;
-
 impl<T: Stored> StoredBody<T> {
     pub(super) fn new(stored: Arc<T>, part: Range<u64>) -> Self {
         Self { stored, left: part }
@@ -81,7 +89,7 @@ impl<T: Stored> Body for StoredBody<T> {
         if left == 0 {
             return Poll::Ready(None);
         }
-        let max = usize::try_from(left).unwrap_or(FRAME_MAX).min(FRAME_MAX);
+        let max = usize::try_from(left).map_or(T::FRAME_MAX, |left| left.min(T::FRAME_MAX));
         Poll::Ready(Some(self.stored.read(self.left.start, max).map(|bytes| {
             self.left.start += bytes.len() as u64;
             Frame::data(bytes)
@@ -104,9 +112,6 @@ pub(super) struct LiveBody {
     transport: Option<Transport>,
     buffer: Vec<u8>,
 }
-
-/// What is ready is sent in pieces of about this size.
-const LIVE_FRAME: usize = 64 << 10;
 
 impl LiveBody {
     pub(super) fn new(follower: Follower) -> Self {
@@ -139,14 +144,16 @@ impl Body for LiveBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        while self.buffer.len() < LIVE_FRAME {
+        while self.buffer.len() < COPIED_MAX {
             match self.follower.poll_next(cx) {
                 Poll::Ready(followed) => self.take(followed),
                 Poll::Pending if self.buffer.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
             }
         }
-        let bytes = Bytes::from(mem::take(&mut self.buffer));
+        // A picture may be of any size.
+        let bytes = mem::take(&mut self.buffer);
+        let bytes = self.follower.channel().counted(bytes);
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 }

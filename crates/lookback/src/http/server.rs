@@ -19,17 +19,20 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
+use super::body::COPIED_MAX;
 use super::socket::{Timed, WRITE_MAX};
 
-/// Clients at a time. Each may hold some megabytes in buffers of the system; more wait to be accepted.
-const CONNECTIONS_MAX: usize = 512;
+/// Clients at a time; more wait to be accepted. With what a connection takes and a frame of copies for
+/// each, they stay within what the memory limit leaves the program for itself. (Buffers of the system
+/// come on top.)
+const CONNECTIONS_MAX: usize = 128;
 
 /// How long a client may take to say what it wants, and to ask again on the same connection.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 
-/// What is gathered for a client before it is written. With more, the first byte is late and a stalled
-/// client holds more; with less, there are more calls into the system than needed.
-const BUFFER_MAX: usize = 128 << 10;
+/// What is gathered for a client before it is written: no more than the frame that is there, since it is
+/// what a stalled client holds.
+const BUFFER_MAX: usize = COPIED_MAX;
 
 /// What the system gathers beyond that. Left to itself it takes up to 4 MiB: as much as a stalled client
 /// holds, and as long as the first byte may wait until the last of them is copied.

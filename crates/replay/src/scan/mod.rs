@@ -18,7 +18,7 @@ use lookback_codec::{Access, audio_format, silence};
 use lookback_mpegts::{Frame, Framer, PACKET_LEN, Packet, Pid, Ticks, Unwrapper};
 
 use self::assembler::{Assembler, Open, Step};
-use self::programs::{Chosen, Programs};
+use self::programs::{Chosen, PROGRAMS_MAX, Programs, TRACKS_MAX, UNKNOWN_MAX};
 use crate::index::{Entry, Fault, FaultKind};
 use crate::run::{Run, Track};
 use crate::wall::{Wall, WallMap};
@@ -36,8 +36,12 @@ const AUDIO_KEY_INTERVAL: Ticks = Ticks(90_000 / 2);
 /// better one.
 const GRADUAL_AFTER: Ticks = Ticks(10 * 90_000);
 
-/// PIDs that are followed; further ones pass unseen.
+/// PIDs that are followed. Further ones pass unseen, unless the tables name them: then one that they do
+/// not name makes room.
 const PIDS_MAX: usize = 250;
+
+// PAT, maps, tracks, and what else a map names always have room.
+const _: () = assert!(1 + PROGRAMS_MAX + TRACKS_MAX + UNKNOWN_MAX < PIDS_MAX);
 
 /// PTS and DTS of a unit, as the run counts them.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +109,9 @@ enum Role {
     Pat,
     Map,
     Track(usize),
+    /// The map names it, and there is no use for it.
+    Unknown,
+    /// No table names it.
     Other,
 }
 
@@ -324,23 +331,38 @@ impl Demux {
                     self.choose(offset);
                 }
             }
-            Role::Other => {}
+            Role::Unknown | Role::Other => {}
         }
     }
 
+    /// The slot of a PID that a packet has.
     fn slot(&mut self, pid: Pid) -> Option<usize> {
         let slot = usize::from(self.slots[usize::from(pid.value())]);
         if slot > 0 {
             return Some(slot - 1);
         }
-        if self.pids.len() == PIDS_MAX {
-            return None;
+        if pid == Pid::PAT {
+            return self.assign(pid, Role::Pat);
         }
-        let role = if pid == Pid::PAT {
-            Role::Pat
-        } else {
-            Role::Other
-        };
+        (self.pids.len() < PIDS_MAX).then(|| self.add(pid, Role::Other))
+    }
+
+    /// Gives a PID that the tables name its role, unless it has one already. There is room for it.
+    fn assign(&mut self, pid: Pid, role: Role) -> Option<usize> {
+        let known = usize::from(self.slots[usize::from(pid.value())]).checked_sub(1);
+        if let Some(slot) = known {
+            if matches!(self.pids[slot].role, Role::Other) {
+                self.pids[slot].role = role;
+            }
+            return known;
+        }
+        if self.pids.len() == PIDS_MAX {
+            self.drop_other()?;
+        }
+        Some(self.add(pid, role))
+    }
+
+    fn add(&mut self, pid: Pid, role: Role) -> usize {
         self.pids.push(PidState {
             pid,
             role,
@@ -349,7 +371,27 @@ impl Demux {
             beginning: [0; 12],
         });
         self.slots[usize::from(pid.value())] = self.pids.len() as u8;
-        Some(self.pids.len() - 1)
+        self.pids.len() - 1
+    }
+
+    /// Forgets a PID that no table names.
+    fn drop_other(&mut self) -> Option<()> {
+        let is_other = |state: &PidState| matches!(state.role, Role::Other);
+        let slot = self.pids.iter().position(is_other)?;
+        let dropped = self.pids.swap_remove(slot);
+        self.slots[usize::from(dropped.pid.value())] = 0;
+        if let Some(moved) = self.pids.get(slot) {
+            self.slots[usize::from(moved.pid.value())] = slot as u8 + 1;
+        }
+        self.next = Next::default();
+        Some(())
+    }
+
+    /// Takes the roles away that one table gave.
+    fn unassign(&mut self, given: impl Fn(Role) -> bool) {
+        for state in self.pids.iter_mut().filter(|state| given(state.role)) {
+            state.role = Role::Other;
+        }
     }
 
     /// Follows the continuity counter (13818-1, 2.4.3.3); `false` for a packet that was sent twice.
@@ -393,7 +435,10 @@ impl Demux {
 
     /// A PID that first comes after the run's first key has a counter before it all the same.
     fn note_late_counter(&mut self, pid: Pid, first: u8) {
-        if let Some(run) = &mut self.run {
+        if let Some(run) = &mut self.run
+            && run.counters_first.len() < PIDS_MAX
+            && run.counters_first.iter().all(|&(known, _)| known != pid)
+        {
             let known = run.counters_first.iter().copied();
             run.counters_first = known.chain([(pid, first.wrapping_sub(1) & 0x0f)]).collect();
         }
@@ -404,14 +449,10 @@ impl Demux {
     }
 
     fn assign_maps(&mut self) {
-        for state in &mut self.pids {
-            if matches!(state.role, Role::Map) {
-                state.role = Role::Other;
-            }
-        }
+        self.unassign(|role| matches!(role, Role::Map));
         let pids: Vec<Pid> = self.programs.map_pids().collect();
         for pid in pids {
-            if let Some(slot) = self.slot(pid)
+            if let Some(slot) = self.assign(pid, Role::Map)
                 && !matches!(self.pids[slot].role, Role::Pat)
             {
                 self.pids[slot].role = Role::Map;
@@ -421,7 +462,12 @@ impl Demux {
 
     /// Takes what the tables say now; other streams than before begin a new run.
     fn choose(&mut self, offset: u64) {
-        let Some(Chosen { tables, tracks }) = self.programs.choose() else {
+        let Some(Chosen {
+            tables,
+            tracks,
+            unknown,
+        }) = self.programs.choose()
+        else {
             if !self.programs.waiting() && self.run.is_none() {
                 self.batch.problems.push("no_known_streams");
             }
@@ -437,7 +483,7 @@ impl Demux {
         };
         if let Some(run) = self.run.as_mut().filter(|run| unchanged(run)) {
             run.tables = Arc::new(tables);
-            return;
+            return self.assign_unknown(&unknown);
         }
         let start = if self.run.is_some() {
             offset
@@ -445,22 +491,15 @@ impl Demux {
             self.base
         };
         self.end_run(offset);
-        for state in &mut self.pids {
-            if matches!(state.role, Role::Track(_)) {
-                state.role = Role::Other;
-            }
-        }
+        self.unassign(|role| matches!(role, Role::Track(_) | Role::Unknown));
         self.assemblers = tracks
             .iter()
             .map(|track| Assembler::new(track.codec))
             .collect();
         for (index, track) in tracks.iter().enumerate() {
-            if let Some(slot) = self.slot(track.pid)
-                && matches!(self.pids[slot].role, Role::Other)
-            {
-                self.pids[slot].role = Role::Track(index);
-            }
+            self.assign(track.pid, Role::Track(index));
         }
+        self.assign_unknown(&unknown);
         self.start_run(Run {
             start,
             end: None,
@@ -478,6 +517,13 @@ impl Demux {
             first: Ticks(i64::MAX),
             latest: Ticks(i64::MIN),
         });
+    }
+
+    fn assign_unknown(&mut self, pids: &[Pid]) {
+        self.unassign(|role| matches!(role, Role::Unknown));
+        for &pid in pids {
+            self.assign(pid, Role::Unknown);
+        }
     }
 
     fn start_run(&mut self, run: Run) {

@@ -11,10 +11,13 @@ use lookback_mpegts::{Pat, Pid, Pmt, PmtStream, SectionReader};
 use crate::run::{Tables, Track};
 
 /// Programs that are looked at.
-const PROGRAMS_MAX: usize = 64;
+pub(super) const PROGRAMS_MAX: usize = 64;
 
 /// Streams of a program that are looked at.
 pub(super) const TRACKS_MAX: usize = 32;
+
+/// Streams of a program that are of no use, but whose counters are followed.
+pub(super) const UNKNOWN_MAX: usize = 64;
 
 /// After so many PATs (at least one second of them, as they are sent) a missing map is no longer
 /// waited for.
@@ -27,6 +30,8 @@ const RESERVED_PIDS: u16 = 0x20;
 pub(super) struct Chosen {
     pub(super) tables: Tables,
     pub(super) tracks: Vec<Track>,
+    /// What the map names beside them.
+    pub(super) unknown: Vec<Pid>,
 }
 
 /// Reads PAT and PMTs, and makes a choice.
@@ -143,7 +148,15 @@ impl Programs {
                 .chain(pmt.streams.iter().map(|stream| stream.pid))
                 .collect::<Arc<[Pid]>>()
         });
+        let tracks = tracks(pmt);
+        let named = pmt.streams.iter().map(|stream| stream.pid);
+        let unknown = [pmt.pcr_pid].into_iter().chain(named);
+        let is_track = |pid: &Pid| tracks.iter().any(|track| track.pid == *pid);
         Chosen {
+            unknown: unknown
+                .filter(|pid| *pid != Pid::NULL && !is_track(pid))
+                .take(UNKNOWN_MAX)
+                .collect(),
             tables: Tables {
                 program_number: map.program_number,
                 pmt_pid: map.pid,
@@ -152,7 +165,7 @@ impl Programs {
                 program_info: pmt.program_info.clone(),
                 only,
             },
-            tracks: tracks(pmt),
+            tracks,
         }
     }
 }

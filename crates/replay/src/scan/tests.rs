@@ -1,6 +1,7 @@
-//! The short way through the packets of a picture finds what the long one finds.
+//! The short way through the packets of a picture finds what the long one finds; what the tables name
+//! has room among whatever else there is.
 
-use lookback_mpegts::PACKET_LEN;
+use lookback_mpegts::{PACKET_LEN, Pat, packetize_section};
 use lookback_testcard::{Config, Stream, TestCard};
 use proptest::prelude::*;
 
@@ -79,6 +80,47 @@ fn scan(bytes: &[u8]) -> impl PartialEq + std::fmt::Debug {
         let ended: Vec<_> = ended.iter().map(|run| (run.start, run.end)).collect();
         (ended, entries, faults, discarded, problems)
     })
+}
+
+/// A packet of no use on each PID there is.
+fn junk() -> impl Iterator<Item = [u8; PACKET_LEN]> {
+    (0..1_u16 << 13).map(|pid| {
+        let mut packet = [0xff; PACKET_LEN];
+        packet[..2].copy_from_slice(&[0x47, (pid >> 8) as u8]);
+        packet[2..4].copy_from_slice(&[pid as u8, 0x10]);
+        packet
+    })
+}
+
+#[test]
+fn however_the_tables_change_what_they_name_has_room() {
+    let mut demux = Demux::new(0);
+    let feed = |demux: &mut Demux, packet: &[u8; PACKET_LEN]| {
+        demux.packet(0, Packet::new(packet));
+    };
+    junk().for_each(|packet| feed(&mut demux, &packet));
+    assert_eq!(demux.pids.len(), PIDS_MAX);
+    for change in 0..100 {
+        let of = |n: u16| Pid::new(0x20 + (change * 61 + n * 7) % 0x1f00);
+        let pat = Pat {
+            transport_stream_id: 1,
+            version: 0,
+            current: true,
+            programs: (1..=PROGRAMS_MAX as u16).map(|n| (n, of(n))).collect(),
+        };
+        let mut packets = Vec::new();
+        packetize_section(&pat.section(), Pid::PAT, 0, &mut packets);
+        for (at, packet) in packets.as_chunks_mut().0.iter_mut().enumerate() {
+            packet[3] = packet[3] & 0xf0 | (change as u8 * 2 + at as u8) & 0x0f;
+            feed(&mut demux, packet);
+        }
+        for &(_, pid) in &pat.programs {
+            let slot = usize::from(demux.slots[usize::from(pid.value())]);
+            let state = demux.pids.get(slot.wrapping_sub(1));
+            assert!(state.is_some_and(|state| state.pid == pid && matches!(state.role, Role::Map)));
+        }
+        assert_eq!(demux.pids.len(), PIDS_MAX);
+    }
 }
 
 fn any_damage() -> impl Strategy<Value = Damage> {

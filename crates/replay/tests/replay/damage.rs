@@ -1,5 +1,6 @@
 //! Streams that were damaged on their way: what comes out is clean all the same.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lookback_mpegts::{PACKET_LEN, Ticks};
@@ -235,6 +236,45 @@ fn a_clip_may_begin_anywhere_in_a_damaged_stream() {
         ] {
             rig.check(selection, Gaps::Allowed);
         }
+    }
+}
+
+/// A packet of no use on a PID.
+fn junk(pid: u16, counter: usize) -> [u8; PACKET_LEN] {
+    let mut packet = [0xff; PACKET_LEN];
+    packet[..2].copy_from_slice(&[0x47, (pid >> 8) as u8]);
+    packet[2..4].copy_from_slice(&[pid as u8, 0x10 | counter as u8 & 0x0f]);
+    packet
+}
+
+#[test]
+fn a_stream_is_found_among_packets_of_all_pids() {
+    const PIDS: u16 = 1 << 13;
+    for (name, options) in shapes() {
+        eprintln!("{name}");
+        let mut stream = Synthetic::new(options);
+        let parts = stream.parts(60);
+        let pid_of = |packet: &[u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
+        let packets = parts.iter().flat_map(|part| part.bytes.chunks(PACKET_LEN));
+        let own: BTreeSet<u16> = packets.map(pid_of).collect();
+
+        let mut rig = Rig::new(32 * MIB);
+        let mut writer = rig.connect();
+        for pid in 0..PIDS {
+            writer.write(&junk(pid, 0), BEGINNING);
+        }
+        let mut others = (0..).map(|n| (n as u16 % PIDS, 1 + n / usize::from(PIDS)));
+        for part in parts {
+            writer.write(&part.bytes, BEGINNING);
+            let between = others.by_ref().take(300);
+            for (pid, counter) in between.filter(|(pid, _)| !own.contains(pid)) {
+                writer.write(&junk(pid, counter), BEGINNING);
+            }
+        }
+        drop(writer);
+        rig.sent = stream.sent;
+        let (_, checked) = rig.check(Selection::All, Gaps::None);
+        assert!(checked.found.len() > 40, "{} units", checked.found.len());
     }
 }
 
