@@ -135,7 +135,8 @@ pub(crate) fn on_one_line(error: &clap::Error) -> String {
     let told: Vec<&str> = told
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         .collect();
-    let told = told.join("; ");
+    // A list of what is missing stands on lines below a colon.
+    let told = told.join("; ").replace(":; ", ": ");
     told.strip_prefix("error: ").unwrap_or(&told).to_owned()
 }
 
@@ -184,6 +185,7 @@ mod tests {
             (&["--input", "srt://0.0.0.0:9"], "SRT"),
             (&["--config", "/nowhere/lookback.toml"], "/nowhere"),
             (&["--memory"], "value"),
+            (&["completions"], "not provided: <SHELL>"),
         ] {
             let error = ask(arguments).err().expect("a mistake");
             assert!(error.contains(word), "{error}");
