@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use rustix::process::Signal;
 
 use crate::support::http::get;
+use crate::support::process::Process;
 use crate::support::server::{self, Server};
-use crate::support::{card, folder, free_port, text};
+use crate::support::{card, eventually, folder, free_port, text};
 
 /// Without a word on where to read: a FIFO in the user's runtime folder, and a port beside it. (In
 /// `.config/nextest.toml` this test shares a group with the others that need the default port.)
@@ -142,4 +143,88 @@ fn lookback(arguments: &[&str]) -> Output {
     server::command(folder.path(), arguments)
         .output()
         .expect("lookback starts")
+}
+
+/// Lines while it lasts, over a server that goes and comes back; Ctrl-C ends it well.
+#[test]
+fn the_status_is_watched_until_it_is_stopped() {
+    let folder = folder();
+    let input = folder.path().join("recording.ts");
+    card::write(&input, 2);
+    let listen = format!("127.0.0.1:{}", free_port());
+    let serve = || {
+        let arguments = ["--listen", &listen, "--input", text(&input)];
+        let server = Server::spawn(
+            folder.path(),
+            &mut server::command(folder.path(), &arguments),
+        );
+        server.wait_for_window(1.5);
+        server
+    };
+    let mut running = serve();
+    let url = running.url("");
+    let watch = |name, more: &[&str]| {
+        let arguments = [&["status", "--watch", "--server", &url], more].concat();
+        let mut command = server::command(folder.path(), &arguments);
+        Process::start(name, folder.path(), &mut command)
+    };
+    let (mut people, mut programs) = (watch("people", &[]), watch("programs", &["--json"]));
+    let all = [&people, &programs];
+    let lines = |process: &Process| process.output().lines().count();
+    eventually("both show it again", || {
+        all.iter().all(|process| lines(process) > 3).then_some(())
+    });
+
+    running.signal(Signal::TERM);
+    assert!(running.wait().success());
+    eventually("both miss it", || {
+        let misses = |process: &&Process| process.log().contains("no lookback answers");
+        all.iter().all(misses).then_some(())
+    });
+    let before = all.map(lines);
+    let _running = serve();
+    eventually("both see it again", || {
+        let is_back = |(process, before): (&Process, usize)| lines(process) > before + 2;
+        all.into_iter().zip(before).all(is_back).then_some(())
+    });
+
+    for process in [&mut people, &mut programs] {
+        process.signal(Signal::INT);
+        assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+        assert_eq!(process.log().lines().count(), 1, "{}", process.log());
+    }
+    let people = people.output();
+    let line = people.lines().next().expect("some lines");
+    assert!(line.contains("Z channel main: waiting, 0:00:0"), "{people}");
+    for line in programs.output().lines() {
+        let status: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(status["channels"][0]["name"], "main");
+    }
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let output = lookback(&["status", "--watch", "--server", &nobody]);
+    assert_eq!(output.status.code(), Some(3), "it was never there");
+}
+
+#[test]
+fn completions_and_manual_pages_come_out() {
+    let script = lookback(&["completions", "bash"]);
+    assert!(script.status.success());
+    let folder = folder();
+    let file = folder.path().join("completions");
+    fs::write(&file, script.stdout).expect("the test's folder takes files");
+    let complete = format!(
+        "source {} && COMP_WORDS=(lookback save --la) COMP_CWORD=2 && \
+         _lookback lookback --la save && echo \"${{COMPREPLY[@]}}\"",
+        text(&file)
+    );
+    let shell = Command::new("bash").args(["-c", &complete]).output();
+    let shell = shell.expect("bash starts");
+    assert_eq!(
+        String::from_utf8_lossy(&shell.stdout),
+        "--last\n",
+        "{shell:?}"
+    );
+    let pages = folder.path().join("man1");
+    assert!(lookback(&["man", text(&pages)]).status.success());
+    assert!(pages.join("lookback.1").exists() && pages.join("lookback-save.1").exists());
 }

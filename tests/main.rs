@@ -20,6 +20,7 @@ mod mp4;
 mod obs;
 mod play;
 mod players;
+mod posters;
 mod replays;
 mod sources;
 mod stop;

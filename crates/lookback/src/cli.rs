@@ -1,14 +1,16 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use lookback_deck::Speed;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::settings::{Name, Options, presets, with_file};
+use crate::control::DeckCommand;
+use crate::keep::KeepCommand;
+use crate::manual::ManualCommand;
+use crate::settings::{Options, presets, with_file};
+use crate::status::StatusOptions;
 use crate::usage::Usage;
 use crate::work::WorkCommand;
 
@@ -16,13 +18,22 @@ use crate::work::WorkCommand;
 ///
 /// Without a command it records and serves. Each option is also a key of the settings file.
 #[derive(Debug, Parser)]
-#[command(name = "lookback", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "lookback",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = EXIT_CODES
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     serve: Options,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 begun, but not brought to its end; 2 not done, because of a mistake or a refusal; \
+3 no server answers; 130 interrupted. With any but 0, one line of standard error says why.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -39,246 +50,8 @@ pub(crate) enum Command {
     Keep(KeepCommand),
     #[command(flatten)]
     Work(WorkCommand),
-}
-
-/// Which server to ask.
-#[derive(Args, Debug)]
-pub(crate) struct ServerOptions {
-    /// The server to ask.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "LOOKBACK_SERVER",
-        default_value = "http://127.0.0.1:1688"
-    )]
-    pub(crate) server: String,
-    /// File with the server's token, if it asks for one.
-    #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-}
-
-/// How to ask for the status.
-#[derive(Args, Debug)]
-pub(crate) struct StatusOptions {
     #[command(flatten)]
-    pub(crate) server: ServerOptions,
-    /// Print the answer as it came, for programs.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What a deck of a running server is to do.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeckCommand {
-    /// Play on, or what is named.
-    Play(PlayOptions),
-    /// Let the picture stand.
-    Pause(DeckOptions),
-    /// Go to another moment of what is loaded.
-    Seek {
-        /// Seconds from the start (3.5), forward (+5) or back (-10) from here, "in", "out" or "live".
-        #[arg(allow_hyphen_values = true)]
-        to: Place,
-        #[command(flatten)]
-        deck: DeckOptions,
-    },
-    /// Play at another speed: 0.05 to 16, or -1 to -16 to rewind.
-    Speed {
-        /// 1 is real time.
-        #[arg(allow_hyphen_values = true, value_parser = speed)]
-        speed: f64,
-        #[command(flatten)]
-        deck: DeckOptions,
-    },
-    /// Show the next picture, or one so many further or back.
-    Step {
-        /// How many; less than 0 goes back.
-        #[arg(allow_hyphen_values = true, default_value_t = 1)]
-        frames: i32,
-        #[command(flatten)]
-        deck: DeckOptions,
-    },
-    /// Empty the deck.
-    Stop(DeckOptions),
-}
-
-/// What is to be kept of what a running server has recorded, or not.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeepCommand {
-    /// Keep a moment as a replay: at once, of any length, without a copy.
-    Save(SaveOptions),
-    /// List the replays, the newest first.
-    List(ListOptions),
-    /// Delete replays.
-    Delete {
-        /// Their ids, as list shows them.
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<String>,
-        #[command(flatten)]
-        server: ServerOptions,
-    },
-    /// Forget what the channels can look back on; replays stay.
-    Clear {
-        /// Of this channel only; repeat it for more [default: of all].
-        #[arg(long, value_name = "NAME")]
-        channel: Vec<Name>,
-        #[command(flatten)]
-        server: ServerOptions,
-    },
-}
-
-/// Which moment to keep; without a word, all that there is.
-#[derive(Args, Debug)]
-pub(crate) struct SaveOptions {
-    /// The last so much of the recording, such as 30s.
-    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
-    pub(crate) last: Option<String>,
-    /// From then on: a time, or so long ago, such as -1min.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) from: Option<String>,
-    /// Until then: a time, or so long ago, such as -30s.
-    #[arg(
-        long,
-        value_name = "TIME",
-        allow_hyphen_values = true,
-        conflicts_with = "plus"
-    )]
-    pub(crate) to: Option<String>,
-    /// And so much of what comes next: it is there at once, and grows.
-    #[arg(long, value_name = "DURATION")]
-    pub(crate) plus: Option<String>,
-    /// What it is called [default: a number].
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) name: Option<String>,
-    /// Of this channel only; repeat it for more [default: of all].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) channel: Vec<Name>,
-    /// A word to find it by; repeat it for more.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) tag: Vec<String>,
-    /// Lock it, so that it is neither deleted nor dropped to make room.
-    #[arg(long)]
-    pub(crate) lock: bool,
-    /// Then forget what the channels can look back on.
-    #[arg(long)]
-    pub(crate) clear: bool,
-    /// Print the answer as it came, for programs.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerOptions,
-}
-
-/// Which replays to list.
-#[derive(Args, Debug)]
-pub(crate) struct ListOptions {
-    /// Those with this in their names.
-    #[arg(value_name = "SEARCH")]
-    pub(crate) search: Option<String>,
-    /// Those with this tag.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) tag: Option<String>,
-    /// Those that end after this: a time, or so long ago, such as -10min.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) from: Option<String>,
-    /// Those that begin before this: a time, or so long ago, such as -5min.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) to: Option<String>,
-    /// Print the answer as it came, for programs.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerOptions,
-}
-
-/// Which deck is meant.
-#[derive(Args, Debug)]
-pub(crate) struct DeckOptions {
-    /// The deck that is meant.
-    #[arg(long = "deck", value_name = "NAME", default_value = "main")]
-    pub(crate) deck: Name,
-    #[command(flatten)]
-    pub(crate) server: ServerOptions,
-}
-
-/// What to play; without a word, what is loaded plays on.
-#[derive(Args, Debug)]
-pub(crate) struct PlayOptions {
-    /// The last so much of the recording, such as 10s.
-    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
-    pub(crate) last: Option<String>,
-    /// From then on: a time, or so long ago, such as -1min.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) from: Option<String>,
-    /// Until then: a time, or so long ago, such as -30s.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) to: Option<String>,
-    /// Of this channel.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) channel: Option<String>,
-    /// A clip that was made before, by its id.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["last", "from", "to", "channel"])]
-    pub(crate) clip: Option<String>,
-    /// What is being recorded, as it comes.
-    #[arg(long, conflicts_with_all = ["last", "from", "to", "clip"])]
-    pub(crate) live: bool,
-    /// A replay, by its id; with --channel, that angle of it.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["last", "from", "to", "clip"])]
-    pub(crate) replay: Option<String>,
-    #[command(flatten)]
-    pub(crate) deck: DeckOptions,
-}
-
-impl PlayOptions {
-    pub(crate) fn names_something(&self) -> bool {
-        let selection = [&self.last, &self.from, &self.to, &self.channel];
-        let mut words = selection.into_iter().chain([&self.clip, &self.replay]);
-        words.any(Option::is_some) || self.live
-    }
-}
-
-/// Where to go in what is loaded.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
-    /// So many seconds behind the start.
-    At(f64),
-    /// So many seconds further, or back.
-    By(f64),
-    /// The start.
-    In,
-    /// The end.
-    Out,
-    /// What is being recorded.
-    Live,
-}
-
-impl FromStr for Place {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "in" => return Ok(Self::In),
-            "out" => return Ok(Self::Out),
-            "live" => return Ok(Self::Live),
-            _ => {}
-        }
-        let seconds = text
-            .parse()
-            .ok()
-            .filter(|seconds: &f64| seconds.is_finite());
-        match seconds {
-            Some(seconds) if text.starts_with(['+', '-']) => Ok(Self::By(seconds)),
-            Some(seconds) => Ok(Self::At(seconds)),
-            None => Err("write it as 3.5, +5, -10, in, out or live"),
-        }
-    }
-}
-
-fn speed(text: &str) -> Result<f64, String> {
-    let speed = text.parse().map_err(|_| "a speed is a number".to_owned())?;
-    Speed::new(speed)
-        .map(Speed::value)
-        .map_err(|error| error.to_string())
+    Manual(ManualCommand),
 }
 
 /// What the command line comes to.
@@ -289,17 +62,22 @@ pub(crate) enum Asked {
     Text(clap::Error),
 }
 
+/// All that can be asked for, as clap knows it.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
 /// Reads the command line, the environment, and the settings file if one is named.
 pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Usage> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let mut cli = match parse(Cli::command(), &arguments) {
+    let mut cli = match parse(definition(), &arguments) {
         Ok(cli) => cli,
         Err(error) if is_text(&error) => return Ok(Asked::Text(error)),
         Err(error) => return Err(Usage::new(on_one_line(&error))),
     };
     if let Some(path) = cli.config() {
         let text = read_file(path)?;
-        let command = with_file(Cli::command(), path, &text)?;
+        let command = with_file(definition(), path, &text)?;
         let presets = presets(path, &text)?;
         cli = parse(command, &arguments).map_err(|error| Usage::new(on_one_line(&error)))?;
         if let Some(options) = cli.options_mut() {
@@ -320,9 +98,7 @@ impl Cli {
         match &self.command {
             None => self.serve.config.as_deref(),
             Some(Command::Serve(options) | Command::Demo(options)) => options.config.as_deref(),
-            Some(Command::Status(_) | Command::Deck(_) | Command::Keep(_) | Command::Work(_)) => {
-                None
-            }
+            Some(_) => None,
         }
     }
 
@@ -359,7 +135,8 @@ pub(crate) fn on_one_line(error: &clap::Error) -> String {
     let told: Vec<&str> = told
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         .collect();
-    let told = told.join("; ");
+    // A list of what is missing stands on lines below a colon.
+    let told = told.join("; ").replace(":; ", ": ");
     told.strip_prefix("error: ").unwrap_or(&told).to_owned()
 }
 
@@ -382,7 +159,7 @@ mod tests {
 
     #[test]
     fn definition_is_consistent() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]
@@ -408,6 +185,7 @@ mod tests {
             (&["--input", "srt://0.0.0.0:9"], "SRT"),
             (&["--config", "/nowhere/lookback.toml"], "/nowhere"),
             (&["--memory"], "value"),
+            (&["completions"], "not provided: <SHELL>"),
         ] {
             let error = ask(arguments).err().expect("a mistake");
             assert!(error.contains(word), "{error}");
@@ -436,6 +214,54 @@ mod tests {
                 options.keep.map(|keep| keep.to_string()).as_deref(),
                 Some("10min")
             );
+        }
+    }
+
+    /// The reference and the definition name the same commands and the same options.
+    #[test]
+    fn reference_names_every_command_and_option() {
+        const PAGE: &str = include_str!("../../../docs/reference/command-line.md");
+        const SHARED: [&str; 3] = ["server", "token-file", "json"];
+        let section = |title: &str| {
+            let heading = |line: &str| {
+                line.trim_start_matches("## ")
+                    .split(", ")
+                    .any(|name| name == title)
+            };
+            PAGE.split("\n## ")
+                .find(|section| heading(section.lines().next().unwrap_or_default()))
+        };
+        let shared = section("Asking a server").expect("the section");
+        let mut definition = definition();
+        definition.build();
+        let commands = definition.get_subcommands();
+        for command in commands.filter(|command| command.get_name() != "help") {
+            let name = command.get_name();
+            let told = section(&format!("lookback {name}")).unwrap_or_else(|| panic!("no {name}"));
+            let asks = command.get_arguments().any(|arg| arg.get_id() == "server");
+            let options: Vec<&str> = command
+                .get_arguments()
+                .filter_map(clap::Arg::get_long)
+                .collect();
+            // All that demo takes, it shares with serve.
+            let own = options.iter().filter(|option| {
+                let is_shared = asks && SHARED.contains(option);
+                assert!(
+                    !is_shared || shared.contains(&format!("`--{option}")),
+                    "{option}"
+                );
+                **option != "help" && !is_shared && name != "demo"
+            });
+            for option in own {
+                assert!(told.contains(&format!("`--{option}")), "{name}: --{option}");
+            }
+            let words = told.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            for word in words
+                .filter_map(|word| word.strip_prefix("--"))
+                .filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()))
+            {
+                assert!(options.contains(&word), "{name} has no --{word}");
+            }
         }
     }
 }

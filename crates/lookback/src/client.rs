@@ -1,16 +1,45 @@
 //! What asks a running server, for the commands that do: one request, one answer, one line of what is
 //! wrong.
 
+use std::fmt::{self, Display};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::Value;
 
-use crate::cli::ServerOptions;
 use crate::settings::Endpoint;
+
+/// Which server to ask, and for whom.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServerOptions {
+    /// The server to ask.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LOOKBACK_SERVER",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:1688",
+        help_heading = "Server"
+    )]
+    pub(crate) server: String,
+    /// File with the server's token, if it asks for one.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOOKBACK_TOKEN_FILE",
+        hide_env_values = true,
+        help_heading = "Server"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Print JSON, for programs, and nothing for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// The exit code for "no server answers", so that scripts can tell it from a mistake.
 const NO_ANSWER: u8 = 3;
@@ -40,6 +69,11 @@ impl Failure {
         }
     }
 
+    /// Whether no server answers, which may be otherwise in a moment.
+    pub(crate) fn is_absence(&self) -> bool {
+        self.code == NO_ANSWER
+    }
+
     /// What was asked for was begun, and did not come out.
     pub(crate) fn failed(line: String) -> Self {
         Self { line, code: FAILED }
@@ -50,6 +84,12 @@ impl Failure {
             line: format!("the answer cannot be read ({error}): is the server of another version?"),
             code: NO_ANSWER,
         }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
     }
 }
 
@@ -64,7 +104,7 @@ pub(crate) fn finish(outcome: Result<String, Failure>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let _ = writeln!(io::stderr(), "lookback: {}", error.line);
+            let _ = writeln!(io::stderr(), "lookback: {error}");
             ExitCode::from(error.code)
         }
     }
@@ -249,6 +289,7 @@ mod tests {
         ServerOptions {
             server: server.to_owned(),
             token_file: None,
+            json: false,
         }
     }
 

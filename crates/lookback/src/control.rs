@@ -1,13 +1,141 @@
 //! `lookback play`, `pause`, `seek`, `speed`, `step` and `stop`: commands to a deck of a running server.
 
 use std::process::ExitCode;
+use std::str::FromStr;
 
+use clap::{Args, Subcommand};
+use lookback_deck::Speed;
 use serde_json::{Value, json};
 
-use crate::cli::{DeckCommand, DeckOptions, Place, PlayOptions};
-use crate::client::{self, Failure};
+use crate::client::{self, Failure, ServerOptions};
 use crate::http::Deck;
+use crate::settings::{Name, Period};
 use crate::status;
+
+/// What a deck of a running server is to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeckCommand {
+    /// Play a part of the recording, a replay or a clip, or play on what is loaded.
+    Play(PlayOptions),
+    /// Pause: the picture stands still.
+    Pause(DeckOptions),
+    /// Jump to another moment of what is loaded.
+    Seek {
+        /// Seconds from the start (3.5), forward (+5) or back (-10) from here, "in", "out" or "live".
+        #[arg(value_name = "PLACE", allow_hyphen_values = true)]
+        to: Place,
+        #[command(flatten)]
+        deck: DeckOptions,
+    },
+    /// Play at another speed: 0.05 to 16, or -1 to -16 to rewind.
+    Speed {
+        /// How fast: 1 as it was recorded, 0.5 half as fast.
+        #[arg(allow_hyphen_values = true, value_parser = speed)]
+        speed: f64,
+        #[command(flatten)]
+        deck: DeckOptions,
+    },
+    /// Go to the next picture, or some pictures forward or back.
+    Step {
+        /// How many pictures; -1 is one back.
+        #[arg(allow_hyphen_values = true, default_value_t = 1)]
+        frames: i32,
+        #[command(flatten)]
+        deck: DeckOptions,
+    },
+    /// Unload the deck: it shows what it shows when it is empty.
+    Stop(DeckOptions),
+}
+
+/// Which deck is meant.
+#[derive(Args, Debug)]
+pub(crate) struct DeckOptions {
+    /// The deck that is to do it.
+    #[arg(long = "deck", value_name = "NAME", default_value = "main")]
+    pub(crate) deck: Name,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+}
+
+/// What to play; without a word, what is loaded plays on.
+#[derive(Args, Debug)]
+pub(crate) struct PlayOptions {
+    /// The last so much of the recording, such as 10s.
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
+    pub(crate) last: Option<Period>,
+    /// Where to start: so long ago, such as -1min, or a time, such as 2026-11-22T20:15:00Z.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Where to end, in the same words.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    /// The channel that this is of.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
+    /// A clip that was made before, by its id.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["last", "from", "to", "channel"])]
+    pub(crate) clip: Option<String>,
+    /// Play what is being recorded, as it comes.
+    #[arg(long, conflicts_with_all = ["last", "from", "to", "clip"])]
+    pub(crate) live: bool,
+    /// A replay, by its id as list shows it; with --channel, that angle of it.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["last", "from", "to", "clip"])]
+    pub(crate) replay: Option<String>,
+    #[command(flatten)]
+    pub(crate) deck: DeckOptions,
+}
+
+impl PlayOptions {
+    pub(crate) fn names_something(&self) -> bool {
+        let selection = [&self.from, &self.to, &self.channel];
+        let mut words = selection.into_iter().chain([&self.clip, &self.replay]);
+        words.any(Option::is_some) || self.last.is_some() || self.live
+    }
+}
+
+/// Where to go in what is loaded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// So many seconds behind the start.
+    At(f64),
+    /// So many seconds further, or back.
+    By(f64),
+    /// The start.
+    In,
+    /// The end.
+    Out,
+    /// What is being recorded.
+    Live,
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "in" => return Ok(Self::In),
+            "out" => return Ok(Self::Out),
+            "live" => return Ok(Self::Live),
+            _ => {}
+        }
+        let seconds = text
+            .parse()
+            .ok()
+            .filter(|seconds: &f64| seconds.is_finite());
+        match seconds {
+            Some(seconds) if text.starts_with(['+', '-']) => Ok(Self::By(seconds)),
+            Some(seconds) => Ok(Self::At(seconds)),
+            None => Err("write it as 3.5, +5, -10, in, out or live"),
+        }
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().map_err(|_| "a speed is a number".to_owned())?;
+    Speed::new(speed)
+        .map(Speed::value)
+        .map_err(|error| error.to_string())
+}
 
 /// Has it carried out, and shows what the deck does then.
 pub(crate) fn run(command: &DeckCommand) -> ExitCode {
@@ -18,6 +146,9 @@ pub(crate) fn run(command: &DeckCommand) -> ExitCode {
 fn send(options: &DeckOptions, command: &str, body: &Value) -> Result<String, Failure> {
     let path = format!("/api/v1/decks/{}/{command}", options.deck);
     let answer = client::post(&options.server, &path, body)?;
+    if options.server.json {
+        return Ok(answer);
+    }
     let deck: Deck = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
     let answer: Value = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
     let mut line = status::line(&deck);
@@ -52,11 +183,13 @@ fn request(command: &DeckCommand) -> (&DeckOptions, &'static str, Value) {
 
 fn load(play: &PlayOptions) -> Value {
     let mut body = json!({"play": true});
+    if let Some(last) = play.last {
+        body["last"] = last.to_string().into();
+    }
     for (key, value) in [
         ("clip", &play.clip),
         ("replay", &play.replay),
         ("channel", &play.channel),
-        ("last", &play.last),
         ("from", &play.from),
         ("to", &play.to),
     ] {
@@ -151,6 +284,7 @@ mod tests {
             "play --clip abc --last 3s",
             "play --clip abc --replay abc",
             "play --last 3s --from -5s",
+            "play --last 3",
             "play --last 3s --live",
         ] {
             let words = line.split(' ').map(Into::into);

@@ -2,14 +2,97 @@
 
 use std::process::ExitCode;
 
+use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cli::{KeepCommand, ListOptions, SaveOptions, ServerOptions};
-use crate::client::{self, Failure};
+use crate::client::{self, Failure, ServerOptions};
 use crate::http::Status;
-use crate::settings::Name;
+use crate::settings::{Name, Period};
 use crate::table;
+
+/// What is to be kept of what a running server has recorded, or not.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeepCommand {
+    /// Keep a moment as a replay: at once, of any length, without a copy.
+    Save(SaveOptions),
+    /// List the replays, the newest first.
+    List(ListOptions),
+    /// Delete replays.
+    Delete {
+        /// Which ones, as list shows their ids.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+    /// Forget what the channels can look back on; replays stay.
+    Clear {
+        /// Clear this channel only; repeat it for more [default: all channels].
+        #[arg(long, value_name = "NAME")]
+        channel: Vec<Name>,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+}
+
+/// Which moment to keep; without a word, all that there is.
+#[derive(Args, Debug)]
+pub(crate) struct SaveOptions {
+    /// The last so much of the recording, such as 30s.
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
+    pub(crate) last: Option<Period>,
+    /// Where it starts: so long ago, such as -1min, or a time, such as 2026-11-22T20:15:00Z.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Where it ends, in the same words.
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "plus"
+    )]
+    pub(crate) to: Option<String>,
+    /// So much of what comes next as well: the replay is there at once, and grows.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) plus: Option<Period>,
+    /// What to call it [default: Replay and a number].
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: Option<String>,
+    /// Keep this channel only; repeat it for more [default: all channels].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Vec<Name>,
+    /// A word to find it by; repeat it for more.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) tag: Vec<String>,
+    /// Lock it, so that it is neither deleted nor dropped to make room.
+    #[arg(long)]
+    pub(crate) lock: bool,
+    /// Clear the channels afterwards, as the command clear does.
+    #[arg(long)]
+    pub(crate) clear: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+}
+
+/// Which replays to list.
+#[derive(Args, Debug)]
+pub(crate) struct ListOptions {
+    /// Only those with this in their names.
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Option<String>,
+    /// Only those with this tag.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) tag: Option<String>,
+    /// Only those that end after then: so long ago, such as -10min, or a time.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Only those that begin before then: so long ago, such as -5min, or a time.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+}
 
 /// Has it carried out, and shows what came of it.
 pub(crate) fn run(command: &KeepCommand) -> ExitCode {
@@ -44,7 +127,7 @@ struct Angle {
 
 fn save(options: &SaveOptions) -> Result<String, Failure> {
     let answer = client::post(&options.server, "/api/v1/replays", &wanted(options))?;
-    if options.json {
+    if options.server.json {
         return Ok(answer);
     }
     let replay: Replay = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
@@ -61,11 +144,14 @@ fn save(options: &SaveOptions) -> Result<String, Failure> {
 /// The body of the API.
 fn wanted(options: &SaveOptions) -> Value {
     let mut body = json!({});
+    for (key, value) in [("last", options.last), ("plus", options.plus)] {
+        if let Some(value) = value {
+            body[key] = value.to_string().into();
+        }
+    }
     for (key, value) in [
-        ("last", &options.last),
         ("from", &options.from),
         ("to", &options.to),
-        ("plus", &options.plus),
         ("name", &options.name),
     ] {
         if let Some(value) = value {
@@ -88,7 +174,7 @@ fn wanted(options: &SaveOptions) -> Value {
 
 fn list(options: &ListOptions) -> Result<String, Failure> {
     let answer = client::get(&options.server, &search(options))?;
-    if options.json {
+    if options.server.json {
         return Ok(answer);
     }
     let replays: Vec<Replay> = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
@@ -158,7 +244,7 @@ fn delete(ids: &[String], server: &ServerOptions) -> Result<String, Failure> {
         client::delete(server, &format!("/api/v1/replays/{}", escaped(id)))
             .map_err(|failure| failure.about(id))?;
     }
-    Ok(format!("deleted: {}", ids.join(", ")))
+    Ok(told(server, "deleted", ids))
 }
 
 fn clear(channels: &[Name], server: &ServerOptions) -> Result<String, Failure> {
@@ -175,7 +261,15 @@ fn clear(channels: &[Name], server: &ServerOptions) -> Result<String, Failure> {
             &json!({}),
         )?;
     }
-    Ok(format!("cleared: {}", names.join(", ")))
+    Ok(told(server, "cleared", &names))
+}
+
+/// What was done to which things.
+fn told(server: &ServerOptions, done: &str, what: &[String]) -> String {
+    if server.json {
+        return json!({done: what}).to_string();
+    }
+    format!("{done}: {}", what.join(", "))
 }
 
 #[cfg(test)]
@@ -238,12 +332,24 @@ mod tests {
             "save --last 3s --from -5s",
             "save --to -5s --plus 5s",
             "save --channel a/b",
+            "save --last 3",
             "delete",
             "list a b",
             "clear --channel a/b",
         ] {
             assert!(asked(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn programs_get_json() {
+        let Ok(KeepCommand::Delete { ids, server }) = asked("delete 1a2b 3c4d --json") else {
+            panic!("not understood")
+        };
+        assert_eq!(
+            told(&server, "deleted", &ids),
+            r#"{"deleted":["1a2b","3c4d"]}"#
+        );
     }
 
     #[test]

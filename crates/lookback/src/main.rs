@@ -16,6 +16,7 @@ mod http;
 mod keep;
 mod library;
 mod log;
+mod manual;
 mod replays;
 mod serve;
 mod settings;
@@ -72,6 +73,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         Command::Deck(command) => Ok(control::run(&command)),
         Command::Keep(command) => Ok(keep::run(&command)),
         Command::Work(command) => Ok(work::run(&command)),
+        Command::Manual(command) => Ok(manual::run(&command, cli::definition())),
     }
 }
 

@@ -13,8 +13,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::ServerOptions;
-use crate::client::{self, Failure};
+use crate::client::{self, Failure, ServerOptions};
 use crate::settings::Size;
 use crate::signals;
 
@@ -26,13 +25,7 @@ pub(crate) enum WorkCommand {
     /// Write a clip, or a part of the recording, to the server's library.
     Export(ExportOptions),
     /// List the presets and their parameters.
-    Presets {
-        /// Print the answer as it came, for programs.
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        server: ServerOptions,
-    },
+    Presets(ServerOptions),
 }
 
 /// Of what; without a word, of all that is recorded.
@@ -62,9 +55,6 @@ pub(crate) struct SourceOptions {
     /// A parameter of the preset, such as size=25MB; repeat it for more.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
-    /// Print the job as it came out, for programs.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     server: ServerOptions,
 }
@@ -108,7 +98,7 @@ pub(crate) fn run(command: &WorkCommand) -> ExitCode {
     client::finish(match command {
         WorkCommand::Convert(options) => convert(options),
         WorkCommand::Export(options) => export(options),
-        WorkCommand::Presets { json, server } => presets(server, *json),
+        WorkCommand::Presets(server) => presets(server),
     })
 }
 
@@ -137,7 +127,11 @@ fn convert(options: &ConvertOptions) -> Result<String, Failure> {
         return Ok(String::new());
     }
     save(&source.server, url, path)?;
-    Ok(if source.json { job.to_string() } else { line })
+    Ok(if source.server.json {
+        job.to_string()
+    } else {
+        line
+    })
 }
 
 fn export(options: &ExportOptions) -> Result<String, Failure> {
@@ -148,16 +142,16 @@ fn export(options: &ExportOptions) -> Result<String, Failure> {
         body["name"] = name.as_str().into();
     }
     let job = finished(&options.source, "export", &body)?;
-    if options.source.json {
+    if options.source.server.json {
         return Ok(job.to_string());
     }
     let name = job["result"]["library"].as_str().unwrap_or_default();
     Ok(format!("{name}: {}", size(&job["result"]["bytes"])))
 }
 
-fn presets(server: &ServerOptions, json: bool) -> Result<String, Failure> {
+fn presets(server: &ServerOptions) -> Result<String, Failure> {
     let answer = client::get(server, "/api/v1/presets")?;
-    if json {
+    if server.json {
         return Ok(answer);
     }
     let presets: Vec<Value> = serde_json::from_str(&answer).map_err(Failure::unreadable)?;

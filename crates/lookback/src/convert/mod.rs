@@ -13,6 +13,7 @@ mod output;
 mod preset;
 mod progress;
 mod recipe;
+mod still;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! Video over HTTP: `/video`, `/clips/ID.ts` and `.mp4`, `/live/CHANNEL.ts`, `/play`.
+//! Video over HTTP: `/video`, `/clips/ID.ts`, `.mp4` and `.jpg`, `/live/CHANNEL.ts`, `/play`.
 //!
 //! A clip's URL is a fixed thing: exact length, strong tag, ranges. `/video` is another thing with each
 //! request, so one that asks for a range, as every player does, is led to a clip made for it. The
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, http::response};
 use lookback_replay::Clip;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::body::{LiveBody, Stored, StoredBody};
 use super::guard::QueryToken;
+use super::posters;
 use super::problem::Problem;
 use super::range;
 use super::selection::{Wanted, channel};
@@ -31,6 +32,9 @@ const STREAMS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-streams-l
 
 /// Of what never changes, under an address that is never used again.
 pub(super) const IMMUTABLE: &str = "private, max-age=86400, immutable";
+
+/// Of what may be changed at any time, so that a cache has to ask.
+pub(super) const MAY_CHANGE: &str = "private, no-cache";
 
 /// `GET /video`
 pub(super) async fn video(
@@ -61,17 +65,22 @@ pub(super) async fn video(
         .finish(Body::empty())
 }
 
-/// `GET /clips/ID.ts` and `GET /clips/ID.mp4`
+/// `GET /clips/ID.ts`, `GET /clips/ID.mp4` and `GET /clips/ID.jpg`
 pub(super) async fn clip(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let kept = |id| {
+        let clip = app.recorder.clip(id, clock::now());
+        clip.ok_or_else(Problem::unknown_clip)
+    };
+    if let Some(id) = file.strip_suffix(".jpg") {
+        return posters::of_clip(&app, &kept(id)?, &uri, &headers).await;
+    }
     let (id, form) = form_of(&file).ok_or_else(Problem::unknown_clip)?;
-    let clip = app
-        .recorder
-        .clip(id, clock::now())
-        .ok_or_else(Problem::unknown_clip)?;
+    let clip = kept(id)?;
     let file = ClipFile {
         clip: &clip,
         name: clip.channel(),
@@ -120,7 +129,7 @@ impl ClipFile<'_> {
     }
 
     /// The head of an answer with it, or with a part of it.
-    fn about(&self, ending: &str, media_type: &'static str) -> response::Builder {
+    pub(super) fn about(&self, ending: &str, media_type: &'static str) -> response::Builder {
         let started: String = rfc3339(self.clip.start())
             .chars()
             .filter(|c| c.is_ascii_digit())

@@ -11,6 +11,7 @@ mod jobs;
 mod media;
 mod metrics;
 mod plans;
+mod posters;
 mod problem;
 mod range;
 mod replays;
@@ -36,6 +37,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use self::guard::Guard;
 pub(crate) use self::plans::Plans;
+use self::posters::Posters;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
@@ -50,6 +52,7 @@ pub(crate) struct App {
     shelf: Arc<Shelf>,
     /// What is known of the MP4s of its clips.
     plans: Arc<Plans>,
+    posters: Posters,
     decks: Decks,
     jobs: Jobs,
     /// Where deck main also plays, for answers.
@@ -73,6 +76,7 @@ impl App {
             recorder,
             shelf,
             plans,
+            posters: Posters::default(),
             decks,
             jobs,
             play_to,

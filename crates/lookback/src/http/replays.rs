@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::api::{Body, FRESH, Nothing};
 use super::media::{self, ClipFile};
+use super::posters;
 use super::problem::Problem;
 use super::selection::{self, Wanted};
 use super::text;
@@ -133,24 +134,28 @@ pub(super) async fn join(
     Ok(created(&reel, described(&reel)))
 }
 
-/// `GET /replays/ID.ts`
+/// `GET /replays/ID.ts`, `GET /replays/ID.mp4` and `GET /replays/ID.jpg`
 pub(super) async fn media(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
     Words(AngleOf { channel }): Words<AngleOf>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(id) = file.strip_suffix(".jpg") {
+        let replay = app.shelf.look().named(id)?;
+        let angle = angle(&replay, channel.as_deref())?;
+        return posters::of_replay(&app, &replay, angle, &headers).await;
+    }
     let (id, form) = media::form_of(&file).ok_or_else(Problem::unknown_replay)?;
     let replay = app.shelf.look().named(id)?;
     let rendition = angle(&replay, channel.as_deref())?.rendition()?.clone();
     let name = text::file_name(replay.name());
     // Who downloads it keeps the clip alone: a change, or a delete, does not touch that.
     drop(replay);
-    // It may be trimmed at any time, so a cache has to ask.
     let file = ClipFile {
         clip: &rendition.clip,
         name: &name,
-        caching: "private, no-cache",
+        caching: media::MAY_CHANGE,
     };
     file.answer(&app, form, &headers).await
 }

@@ -202,8 +202,14 @@ impl Angle {
         let at = at.min(self.segments.len() - 1);
         let before = self.segments[..at].iter().map(Segment::length);
         let behind = before.fold(Ticks(0), |sum, length| sum + length);
-        let Segment { clip, span } = &self.segments[at];
-        behind + (clip.position(wall).clamp(span.start, span.end) - span.start)
+        let (_, position) = self.clip_at((at, wall));
+        behind + (position - self.segments[at].span.start)
+    }
+
+    /// The clip that a moment of a segment lies in, and where on its timeline it is.
+    pub(super) fn clip_at(&self, (at, wall): (usize, Wall)) -> (&Arc<Clip>, Ticks) {
+        let Segment { clip, span } = &self.segments[at.min(self.segments.len() - 1)];
+        (clip, clip.position(wall).clamp(span.start, span.end))
     }
 
     /// Takes in what has come since. Gives whether there was anything.

@@ -99,6 +99,11 @@ impl Replay {
         self.poster.unwrap_or(self.main().trim().start)
     }
 
+    /// That moment in one of its angles: the clip that it lies in, and where on its timeline it is.
+    pub fn poster_of<'a>(&self, angle: &'a Angle) -> (&'a Arc<Clip>, Ticks) {
+        angle.clip_at(self.main().moment(self.poster()))
+    }
+
     /// When it was made.
     pub fn created(&self) -> Wall {
         self.created

@@ -486,6 +486,14 @@ fn angles_are_of_the_same_moment() {
     let at = moments(&cut);
     assert_eq!((at[0], at[0].2), (at[1], seconds(2.0)));
     assert!(cut.angle("b").is_some() && cut.angle("idle").is_none());
+    // The picture that stands for it is of one moment too, whichever camera it is of.
+    let posters = cut.angles().iter().map(|angle| {
+        let (clip, place) = cut.poster_of(angle);
+        (clip.channel().to_owned(), clip.wall(place))
+    });
+    let moment = cut.main().start();
+    let expected = ["a", "b"].map(|name| (name.to_owned(), moment));
+    assert_eq!(posters.collect::<Vec<_>>(), expected);
     // Who names a channel wants it.
     let named = Save {
         channels: vec![idle],

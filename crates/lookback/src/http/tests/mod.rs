@@ -4,6 +4,7 @@ mod api;
 mod decks;
 mod jobs;
 mod media;
+mod posters;
 mod replays;
 
 use std::time::Duration;

@@ -1,25 +1,47 @@
 //! `lookback status`: asks a running server, and shows the answer to people or programs.
 
+mod watch;
+
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::cli::StatusOptions;
-use crate::client::{self, Failure};
+use clap::Args;
+
+use crate::client::{self, Failure, ServerOptions};
 use crate::http::{ChannelStatus, Deck, Status};
 use crate::table::{self, mebibytes};
 
+/// How to ask for the status.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StatusOptions {
+    /// Show it again each second, until Ctrl-C.
+    #[arg(long, short)]
+    watch: bool,
+    #[command(flatten)]
+    server: ServerOptions,
+}
+
 /// Asks and shows.
 pub(crate) fn run(options: &StatusOptions) -> ExitCode {
-    let answer = client::get(&options.server, "/api/v1/status");
-    client::finish(answer.and_then(|answer| show(&answer, options.json)))
+    client::finish(match options.watch {
+        true => watch::run(&options.server),
+        false => ask(&options.server).and_then(|answer| show(&answer, options.server.json)),
+    })
+}
+
+fn ask(server: &ServerOptions) -> Result<String, Failure> {
+    client::get(server, "/api/v1/status")
 }
 
 fn show(answer: &str, json: bool) -> Result<String, Failure> {
     if json {
         return Ok(answer.to_owned());
     }
-    let status: Status = serde_json::from_str(answer).map_err(Failure::unreadable)?;
-    Ok(table(&status))
+    Ok(table(&read(answer)?))
+}
+
+fn read(answer: &str) -> Result<Status, Failure> {
+    serde_json::from_str(answer).map_err(Failure::unreadable)
 }
 
 /// For people: a line for each thing, and under a channel what is wrong with it.
@@ -120,7 +142,7 @@ fn length(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = r#"{"version": "1.2.3",
+    pub(super) const ANSWER: &str = r#"{"version": "1.2.3",
         "memory": {"limit_bytes": 536870912, "used_bytes": 1048576, "held_bytes": 524288, "index_bytes": 9},
         "channels": [
             {"name": "main", "state": "recording", "source": "/run/obs.ts", "runs": 1,

@@ -1,0 +1,48 @@
+//! Posters as clients see them without an ffmpeg. What they show is seen end to end.
+
+use super::*;
+
+#[tokio::test]
+async fn without_ffmpeg_the_answer_says_so() {
+    let server = recorded();
+    let clip = server.clip().await.replace(".ts", ".jpg");
+    let replay = json_of(server.post("/api/v1/replays", &json!({})).await).await;
+    let replay = replay["id"].as_str().expect("an id");
+    for path in [
+        clip.clone(),
+        format!("{clip}?at_s=1.5"),
+        format!("/replays/{replay}.jpg"),
+        format!("/replays/{replay}.jpg?channel=main"),
+    ] {
+        let problem = problem_of(server.get(&path).await).await;
+        assert_eq!(problem, (503, "no_ffmpeg".to_owned()), "{path}");
+    }
+    let answer = json_of(server.get(&clip).await).await;
+    let detail = answer["detail"].as_str().expect("a text");
+    assert!(detail.contains("install"), "{detail}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_has_no_poster() {
+    let server = recorded();
+    let clip = server.clip().await.replace(".ts", ".jpg");
+    let replay = json_of(server.post("/api/v1/replays", &json!({})).await).await;
+    let replay = replay["id"].as_str().expect("an id");
+    for (path, status, code) in [
+        ("/clips/none.jpg".to_owned(), 404, "unknown_clip"),
+        ("/replays/none.jpg".to_owned(), 404, "unknown_replay"),
+        (
+            format!("/replays/{replay}.jpg?channel=other"),
+            404,
+            "unknown_channel",
+        ),
+        (format!("{clip}?at_s=2.1"), 422, "bad_parameter"),
+        (format!("{clip}?at_s=-1"), 422, "bad_parameter"),
+        (format!("{clip}?at_s=NaN"), 422, "bad_parameter"),
+        (format!("{clip}?at_s=x"), 400, "bad_request"),
+        (format!("{clip}?at=1"), 400, "bad_request"),
+    ] {
+        let problem = problem_of(server.get(&path).await).await;
+        assert_eq!(problem, (status, code.to_owned()), "{path}");
+    }
+}
