@@ -31,7 +31,7 @@ impl Plans {
         let plan = cell
             .get_or_try_init(|| async {
                 let clip = Arc::clone(clip);
-                let made = task::spawn_blocking(move || Mp4::new(&clip, None)).await;
+                let made = task::spawn_blocking(move || Mp4::new(&clip, &[])).await;
                 let mp4 = made.map_err(|_| Problem::mp4_fault())??;
                 Ok::<_, Problem>(Arc::clone(mp4.plan()))
             })
