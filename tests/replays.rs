@@ -103,6 +103,29 @@ fn it_is_split_and_joined_to_a_reel() {
     let joined = Cut::judge_joined(Path::new(&file));
     let expected: Vec<u64> = (4 * FPS..10 * FPS).chain(0..4 * FPS).collect();
     assert_eq!(joined.counters, expected);
+    // An MP4 says which of the pictures are to be seen: here, all but the run-up of the second piece.
+    assert_eq!(seen_in_mp4(&server, folder.path(), &reel), expected);
+}
+
+/// In and out point of an MP4 are exact to the picture, whatever it begins with.
+#[test]
+fn its_mp4_is_exact_to_the_picture() {
+    let (server, folder) = recorded(6);
+    let replay = save(&server, &json!({}));
+    for (start, end) in [(0, 6 * FPS), (GOP + 7, 4 * FPS + 11), (GOP - 1, GOP + 1)] {
+        let seconds = |picture: u64| (picture as f64 / FPS as f64).max(0.0);
+        let trim = json!({"in_s": seconds(start), "out_s": seconds(end)});
+        let trimmed = answer(server.send(&patch(&place(&replay), &trim)), 200);
+        let seen = seen_in_mp4(&server, folder.path(), &trimmed);
+        assert_eq!(seen, (start..end).collect::<Vec<_>>(), "{start} to {end}");
+    }
+    let ids = json!({"replays": [replay["id"], replay["id"]]});
+    let trim = json!({"in_s": 1.5, "out_s": 2.0});
+    answer(server.send(&patch(&place(&replay), &trim)), 200);
+    let reel = answer(server.send(&post("/api/v1/replays/join", &ids)), 201);
+    let seen = seen_in_mp4(&server, folder.path(), &reel);
+    let piece = 3 * FPS / 2..2 * FPS;
+    assert_eq!(seen, piece.clone().chain(piece).collect::<Vec<_>>());
 }
 
 /// Pictures that are coded in another order than they are shown in: a deck shows all that are between in
@@ -472,6 +495,16 @@ fn download(server: &Server, folder: &Path, replay: &Value) -> String {
     let bytes = server.get(string(replay, "url")).bytes();
     fs::write(&file, bytes).expect("the test's folder takes files");
     text(&file).to_owned()
+}
+
+/// The numbers of the pictures that a player shows of its MP4.
+fn seen_in_mp4(server: &Server, folder: &Path, replay: &Value) -> Vec<u64> {
+    let url = string(replay, "url").replace(".ts", ".mp4");
+    let answer = server.get(&url);
+    assert_eq!(answer.status, 200, "{url}");
+    let file = folder.join("replay.mp4");
+    fs::write(&file, answer.bytes()).expect("the test's folder takes files");
+    card::counters(text(&file))
 }
 
 fn judge(server: &Server, folder: &Path, replay: &Value) -> Cut {

@@ -5,6 +5,7 @@
 //! redirect may be kept by caches that are shared but by no browser: that is how players are made to
 //! stay with one clip while they seek.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, http::response};
+use lookback_mpegts::Ticks;
 use lookback_replay::Clip;
 use serde_json::{Value, json};
 
@@ -44,6 +46,7 @@ pub(super) async fn video(
     if !headers.contains_key(header::RANGE) {
         let file = ClipFile {
             clip: &clip,
+            shown: &[],
             name: clip.channel(),
             caching: "no-store",
         };
@@ -74,6 +77,7 @@ pub(super) async fn clip(
         .ok_or_else(Problem::unknown_clip)?;
     let file = ClipFile {
         clip: &clip,
+        shown: &[],
         name: clip.channel(),
         caching: IMMUTABLE,
     };
@@ -83,6 +87,8 @@ pub(super) async fn clip(
 /// A clip as it is downloaded.
 pub(super) struct ClipFile<'a> {
     pub(super) clip: &'a Arc<Clip>,
+    /// What is to be seen of it; nothing: all. A transport stream cannot say so.
+    pub(super) shown: &'a [Range<Ticks>],
     /// What the file is called, before the time and the ending.
     pub(super) name: &'a str,
     pub(super) caching: &'static str,
@@ -108,7 +114,7 @@ impl ClipFile<'_> {
                 stored(headers, &tag, self.about("ts", MPEG_TS), self.clip)
             }
             Form::Mp4 => {
-                let mp4 = Arc::new(app.plans.mp4(self.clip).await?);
+                let mp4 = Arc::new(app.plans.mp4(self.clip, self.shown).await?);
                 let mut head = self.about("mp4", "video/mp4");
                 let missing: Vec<String> = mp4.left_out().iter().map(ToString::to_string).collect();
                 if !missing.is_empty() {
@@ -224,7 +230,7 @@ pub(super) fn url(clip: &Clip) -> String {
 pub(super) const MPEG_TS: &str = "video/mp2t";
 
 /// The bytes of a part, if they are still there.
-fn part_of<T: Stored>(stored: &Arc<T>, part: std::ops::Range<u64>) -> Result<Body, Problem> {
+fn part_of<T: Stored>(stored: &Arc<T>, part: Range<u64>) -> Result<Body, Problem> {
     stored.read(part.start, 1)?;
     Ok(Body::new(StoredBody::new(Arc::clone(stored), part)))
 }

@@ -133,7 +133,7 @@ pub(super) async fn join(
     Ok(created(&reel, described(&reel)))
 }
 
-/// `GET /replays/ID.ts`
+/// `GET /replays/ID.ts` and `GET /replays/ID.mp4`
 pub(super) async fn media(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
@@ -149,6 +149,7 @@ pub(super) async fn media(
     // It may be trimmed at any time, so a cache has to ask.
     let file = ClipFile {
         clip: &rendition.clip,
+        shown: &rendition.shown,
         name: &name,
         caching: "private, no-cache",
     };
