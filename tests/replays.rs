@@ -353,6 +353,48 @@ fn the_oldest_is_dropped_where_that_is_wanted() {
     assert_eq!(server.send(&delete(&place(&locked))).status, 409);
 }
 
+/// Where that is set the oldest go to the disk, so that nothing is lost; a disk that takes nothing lets nothing go.
+#[test]
+fn the_oldest_is_moved_to_the_library() {
+    let folder = folder();
+    let library = ["--library", "clips", "--library-name", "{name}_{n}"];
+    let arguments = ["--keep-live", "4s", "--when-full", "move"];
+    let (server, mut flood) = Flood::start(folder.path(), &[&arguments[..], &library].concat());
+    flood.send(&server, 10);
+    let mut moved: Vec<Value> = Vec::new();
+    let mut saved = Vec::new();
+    while moved.is_empty() {
+        assert!(saved.len() < 100, "it never fills up");
+        flood.send(&server, 3);
+        let replay = save(&server, &json!({"last": "3s"}));
+        assert_eq!(replay["dropped"], json!([]));
+        moved.extend(array(&replay["moved"]).to_vec());
+        saved.push(replay["id"].clone());
+        stays_within_limit(&server);
+    }
+    assert_eq!(moved[0], saved[0], "the oldest");
+    let on_disk = folder.path().join("clips/Replay 1_1.ts");
+    assert!(fs::metadata(on_disk).expect("it is written").len() > 1_000_000);
+    let kept = |server: &Server| array(&server.get("/api/v1/replays").json()).len();
+    assert_eq!(kept(&server), saved.len() - moved.len());
+
+    fs::remove_dir_all(folder.path().join("clips")).expect("it was there");
+    let before = kept(&server);
+    let mut more = 0;
+    let refused = loop {
+        flood.send(&server, 3);
+        let refused = server.send(&post("/api/v1/replays", &json!({"last": "3s"})));
+        if refused.status != 201 {
+            break answer(refused, 507);
+        }
+        more += 1;
+        assert!(more < 100, "it never fills up");
+    };
+    assert_eq!(refused["code"], "not_moved", "{refused}");
+    assert_eq!(kept(&server), before + more, "nothing is let go");
+    stays_within_limit(&server);
+}
+
 /// The commands of the program: tables for people, JSON for programs.
 #[test]
 fn the_command_line_keeps_finds_and_lets_go() {

@@ -105,21 +105,11 @@ fn search(options: &ListOptions) -> String {
         ("to", &options.to),
     ] {
         if let Some(value) = value {
-            path += &format!("{joint}{key}={}", escaped(value));
+            path += &format!("{joint}{key}={}", client::escaped(value));
             joint = '&';
         }
     }
     path
-}
-
-/// A value as it stands in a query.
-fn escaped(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let escape = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    value.bytes().map(escape).collect()
 }
 
 fn shown(replays: &[Replay]) -> String {
@@ -155,7 +145,7 @@ fn row(replay: &Replay) -> [String; 7] {
 
 fn delete(ids: &[String], server: &ServerOptions) -> Result<String, Failure> {
     for id in ids {
-        client::delete(server, &format!("/api/v1/replays/{}", escaped(id)))
+        client::delete(server, &format!("/api/v1/replays/{}", client::escaped(id)))
             .map_err(|failure| failure.about(id))?;
     }
     Ok(format!("deleted: {}", ids.join(", ")))

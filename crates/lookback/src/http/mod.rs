@@ -40,6 +40,7 @@ use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
 pub(crate) use self::token::Token;
+use crate::archive::Archive;
 use crate::convert::Jobs;
 use crate::decks::Decks;
 use crate::replays::Shelf;
@@ -48,6 +49,7 @@ use crate::replays::Shelf;
 pub(crate) struct App {
     recorder: Arc<Recorder>,
     shelf: Arc<Shelf>,
+    archive: Arc<Archive>,
     /// What is known of the MP4s of its clips.
     plans: Arc<Plans>,
     decks: Decks,
@@ -63,6 +65,7 @@ impl App {
     pub(crate) fn new(
         recorder: Arc<Recorder>,
         shelf: Arc<Shelf>,
+        archive: Arc<Archive>,
         plans: Arc<Plans>,
         decks: Decks,
         jobs: Jobs,
@@ -72,6 +75,7 @@ impl App {
         Self {
             recorder,
             shelf,
+            archive,
             plans,
             decks,
             jobs,
@@ -115,6 +119,8 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/replays/{id}/split", post(replays::split))
         .route("/api/v1/clips/{clip}/convert", post(jobs::convert_clip))
         .route("/api/v1/clips/{clip}/export", post(jobs::export_clip))
+        .route("/api/v1/replays/{id}/convert", post(jobs::convert_replay))
+        .route("/api/v1/replays/{id}/export", post(jobs::export_replay))
         .route("/api/v1/presets", get(jobs::presets))
         .route("/api/v1/jobs", get(jobs::list))
         .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))

@@ -32,7 +32,7 @@ pub(super) async fn save(
     let now = clock::now();
     let clear = body.clear;
     let save = body.save(&app, now)?;
-    let saved = app.shelf.change(|replays| replays.save(save, now))?;
+    let (saved, moved) = app.archive.save(&save, now).await?;
     for angle in saved.replay.angles().iter().filter(|_| clear) {
         if let Some(channel) = app.recorder.channel(angle.channel()) {
             channel.clear();
@@ -48,6 +48,7 @@ pub(super) async fn save(
     let dropped: Vec<&str> = saved.dropped.iter().map(|gone| gone.id()).collect();
     let mut answer = described(&saved.replay);
     answer["dropped"] = dropped.into();
+    answer["moved"] = moved.into();
     Ok(created(&saved.replay, answer))
 }
 
@@ -337,7 +338,7 @@ pub(super) struct JoinBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AngleOf {
-    channel: Option<String>,
+    pub(super) channel: Option<String>,
 }
 
 /// What is looked for: all that is given must be so.
@@ -371,7 +372,7 @@ impl Search {
 }
 
 /// The parameters of a query; serde names those that are known when one is not.
-pub(super) struct Words<T>(T);
+pub(super) struct Words<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Words<T> {
     type Rejection = Problem;

@@ -93,6 +93,9 @@ pub enum ReplayError {
     /// There is no such replay.
     #[error("there is no such replay: it was deleted, or it never was")]
     Unknown,
+    /// It is not what it was.
+    #[error("the replay was changed meanwhile")]
+    Changed,
     /// It may not be deleted.
     #[error("the replay is locked: unlock it first")]
     Locked,
@@ -217,6 +220,22 @@ impl Replays {
         let at = store.position(id)?;
         if store.all[at].locked() {
             return Err(ReplayError::Locked);
+        }
+        let gone = store.all.remove(at);
+        drop(store);
+        drop(gone);
+        Ok(())
+    }
+
+    /// Lets one go that is still as it was when somebody looked at it.
+    ///
+    /// # Errors
+    /// If it is gone, or was changed since.
+    pub fn delete_unchanged(&self, replay: &Replay) -> Result<(), ReplayError> {
+        let mut store = self.lock();
+        let at = store.position(replay.id())?;
+        if store.all[at].revision() != replay.revision() {
+            return Err(ReplayError::Changed);
         }
         let gone = store.all.remove(at);
         drop(store);
