@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::card::{self, FPS};
 use crate::support::http::{Response, delete, patch, post};
 use crate::support::server::{self, Server};
-use crate::support::{eventually, ffmpeg, folder, text};
+use crate::support::{deck, eventually, ffmpeg, folder, free_port, text};
 
 /// Pictures from keyframe to keyframe of the card.
 const GOP: u64 = 15;
@@ -127,6 +128,109 @@ fn replays_are_exported_by_themselves() {
     );
 }
 
+/// What was exported as it was recorded is there when lookback starts anew, and comes back as it was.
+#[test]
+fn it_comes_back_from_the_library() {
+    let arguments = ["--library", "clips", "--library-name", "{name}"];
+    let (server, folder) = recorded(6, &arguments);
+    let replay = trimmed(&server, GOP + 7, 2 * FPS + 3);
+    let other = trimmed(&server, 4 * FPS + 1, 4 * FPS + 20);
+    let join = json!({"replays": [other["id"], replay["id"]], "name": "Reel"});
+    let reel = answer(server.send(&post("/api/v1/replays/join", &join)), 201);
+    let rename = json!({"name": "First: goal", "tags": ["red"]});
+    let replay = answer(server.send(&patch(&place(&replay), &rename)), 200);
+    for (replay, format) in [(&replay, "ts"), (&reel, "ts"), (&other, "mp4")] {
+        over(
+            &server,
+            &begin(&server, replay, "export", &json!({"format": format})),
+        );
+    }
+    drop(server);
+
+    let port = format!("127.0.0.1:{}", free_port());
+    let server = Server::start(
+        folder.path(),
+        &[&["--input", &format!("tcp://{port}")], &arguments[..]].concat(),
+    );
+    let listed = server.get("/api/v1/library").json();
+    let files = listed.as_array().expect("a list").iter();
+    let mut files: Vec<&str> = files.map(|file| string(file, "file")).collect();
+    files.sort_unstable();
+    assert_eq!(files.len(), 3, "{listed}");
+    assert_eq!(files[..2], ["First- goal.ts", "Reel.ts"]);
+    let table = run(&server, folder.path(), &["library"]);
+    assert!(
+        table.contains("First: goal") && table.lines().count() == 4,
+        "{table}"
+    );
+
+    let told = run(&server, folder.path(), &["restore", "First- goal.ts"]);
+    let id = told.split(' ').next().expect("an id");
+    let restored = server.get(&format!("/api/v1/replays/{id}")).json();
+    for key in ["name", "tags", "channel"] {
+        assert_eq!(restored[key], replay[key], "{key}");
+    }
+    // It was recorded when it was recorded, but for the picture in which it ends.
+    let end = |replay: &Value| -> Timestamp { string(replay, "end").parse().expect("a time") };
+    let moved = end(&restored).duration_since(end(&replay)).abs();
+    assert!(moved.as_millis() < 100, "{moved:?}");
+    assert_eq!(
+        seen(&server, folder.path(), &restored),
+        (GOP + 7..2 * FPS + 3).collect::<Vec<_>>()
+    );
+    let path = "/api/v1/library/Reel.ts/restore";
+    let reel = answer(server.send(&post(path, &json!({}))), 201);
+    let pieces: Vec<u64> = (4 * FPS + 1..4 * FPS + 20)
+        .chain(GOP + 7..2 * FPS + 3)
+        .collect();
+    assert_eq!(seen(&server, folder.path(), &reel), pieces);
+    let loaded = deck::command(&server, "load", &json!({"replay": id}));
+    let length = loaded["duration_s"].as_f64().expect("a length");
+    assert!(
+        (length - (2 * FPS + 3 - GOP - 7) as f64 / FPS as f64).abs() < 0.01,
+        "{loaded}"
+    );
+    let channels = server.status()["channels"].take();
+    assert_eq!(
+        channels.as_array().expect("a list").len(),
+        1,
+        "none is added"
+    );
+
+    for (file, status, code) in [
+        (files[2], 422, "not_restorable"),
+        ("none.ts", 404, "unknown_file"),
+        ("..%2Fcard.ts", 404, "unknown_file"),
+    ] {
+        let path = format!("/api/v1/library/{}/restore", file.replace(' ', "%20"));
+        let refused = answer(server.send(&post(&path, &json!({}))), status);
+        assert_eq!(refused["code"], code, "{file}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_stays_where_it_is() {
+    let (server, folder) = recorded(30, &["--library", "clips", "--library-name", "{name}"]);
+    let replay = trimmed(&server, 0, 30 * FPS);
+    let named = json!({"format": "ts", "name": "long"});
+    over(&server, &begin(&server, &replay, "export", &named));
+    drop(server);
+    let path = folder.path().join("clips/long.ts");
+    let mut file = fs::read(&path).expect("it was written");
+    // Null packets: what they hold does not matter.
+    let mut null = vec![0xff; 188];
+    null[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
+    file.extend(null.repeat(40_000_000 / 188));
+    fs::write(&path, file).expect("the test's folder takes files");
+    let port = format!("tcp://127.0.0.1:{}", free_port());
+    let words = ["--input", &port, "--memory", "32MiB", "--library", "clips"];
+    let server = Server::start(folder.path(), &words);
+    let restore = post("/api/v1/library/long.ts/restore", &json!({}));
+    let refused = answer(server.send(&restore), 507);
+    assert_eq!(refused["code"], "memory_full");
+    assert_eq!(server.status()["memory"]["held_bytes"], 0);
+}
+
 #[test]
 fn from_the_command_line() {
     let (server, folder) = recorded(6, &["--library", "clips", "--library-name", "{name}_{n}"]);
@@ -201,6 +305,14 @@ fn over(server: &Server, job: &Value) -> Value {
         let runs = job["state"] == "queued" || job["state"] == "running";
         (!runs).then_some(job)
     })
+}
+
+/// The numbers of the pictures that a player shows of its MP4.
+fn seen(server: &Server, folder: &Path, replay: &Value) -> Vec<u64> {
+    let url = string(replay, "url").replace(".ts", ".mp4");
+    let file = folder.join("seen.mp4");
+    fs::write(&file, server.get(&url).bytes()).expect("the test's folder takes files");
+    card::counters(text(&file))
 }
 
 /// The result of a job in a file.

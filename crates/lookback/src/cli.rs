@@ -117,6 +117,22 @@ pub(crate) enum KeepCommand {
         #[command(flatten)]
         server: ServerOptions,
     },
+    /// List what lies in the server's library, the newest first.
+    Library {
+        /// Print the answer as it came, for programs.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+    /// Read a transport stream of the library back into memory, as a replay.
+    Restore {
+        /// Its name, as library shows it.
+        #[arg(value_name = "FILE")]
+        file: String,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
     /// Forget what the channels can look back on; replays stay.
     Clear {
         /// Of this channel only; repeat it for more [default: of all].

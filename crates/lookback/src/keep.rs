@@ -1,4 +1,4 @@
-//! `lookback save`, `list`, `delete` and `clear`: what a running server keeps.
+//! `lookback save`, `list`, `delete`, `clear`, `library` and `restore`: what a running server keeps.
 
 use std::process::ExitCode;
 
@@ -17,6 +17,8 @@ pub(crate) fn run(command: &KeepCommand) -> ExitCode {
         KeepCommand::Save(options) => save(options),
         KeepCommand::List(options) => list(options),
         KeepCommand::Delete { ids, server } => delete(ids, server),
+        KeepCommand::Library { json, server } => library(*json, server),
+        KeepCommand::Restore { file, server } => restore(file, server),
         KeepCommand::Clear { channel, server } => clear(channel, server),
     })
 }
@@ -35,6 +37,8 @@ struct Replay {
     angles: Vec<Angle>,
     #[serde(default)]
     dropped: Vec<String>,
+    #[serde(default)]
+    moved: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +58,12 @@ fn save(options: &SaveOptions) -> Result<String, Failure> {
     }
     if !replay.dropped.is_empty() {
         line += &format!("\ndropped to make room: {}", replay.dropped.join(", "));
+    }
+    if !replay.moved.is_empty() {
+        line += &format!(
+            "\nmoved to the library to make room: {}",
+            replay.moved.join(", ")
+        );
     }
     Ok(line)
 }
@@ -149,6 +159,50 @@ fn delete(ids: &[String], server: &ServerOptions) -> Result<String, Failure> {
             .map_err(|failure| failure.about(id))?;
     }
     Ok(format!("deleted: {}", ids.join(", ")))
+}
+
+/// A file of the library as answers tell of it.
+#[derive(Deserialize)]
+struct Filed {
+    file: String,
+    name: Option<String>,
+    start: String,
+    duration_s: f64,
+    bytes: u64,
+    tags: Vec<String>,
+}
+
+fn library(json: bool, server: &ServerOptions) -> Result<String, Failure> {
+    let answer = client::get(server, "/api/v1/library")?;
+    if json {
+        return Ok(answer);
+    }
+    let files: Vec<Filed> = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
+    if files.is_empty() {
+        return Ok("the library is empty".to_owned());
+    }
+    let mut rows = vec![["FILE", "NAME", "START", "LENGTH", "SIZE", "TAGS"].map(str::to_owned)];
+    rows.extend(files.into_iter().map(|file| {
+        [
+            file.file,
+            file.name.unwrap_or_default(),
+            file.start,
+            format!("{:.1} s", file.duration_s),
+            table::mebibytes(file.bytes),
+            file.tags.join(", "),
+        ]
+    }));
+    Ok(table::aligned(&rows).join("\n"))
+}
+
+fn restore(file: &str, server: &ServerOptions) -> Result<String, Failure> {
+    let path = format!("/api/v1/library/{}/restore", client::escaped(file));
+    let answer = client::post(server, &path, &json!({}))?;
+    let replay: Replay = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
+    Ok(format!(
+        "{}  {}: {:.1} s",
+        replay.id, replay.name, replay.duration_s
+    ))
 }
 
 fn clear(channels: &[Name], server: &ServerOptions) -> Result<String, Failure> {
@@ -251,6 +305,7 @@ mod tests {
                 channel: "main".to_owned(),
             }],
             dropped: Vec::new(),
+            moved: Vec::new(),
         };
         let text = shown(&[
             replay("1a2b", "Größe", Some(1 << 20)),

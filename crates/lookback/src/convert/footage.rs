@@ -107,6 +107,15 @@ impl Footage {
         self.shown.len() > 1
     }
 
+    /// What is to be seen, in seconds from the start of the clip.
+    pub(super) fn shown_s(&self) -> Vec<[f64; 2]> {
+        let start = self.clip.timeline().start;
+        let shown = self.shown.iter();
+        shown
+            .map(|span| [span.start, span.end].map(|at| (at - start).as_secs_f64()))
+            .collect()
+    }
+
     /// How long it plays.
     pub(crate) fn duration(&self) -> Duration {
         Duration::try_from_secs_f64(self.length().as_secs_f64()).unwrap_or_default()

@@ -107,6 +107,11 @@ impl Jobs {
         (Self(inner), workers)
     }
 
+    /// Where exports go.
+    pub(crate) fn library(&self) -> Option<&Arc<Library>> {
+        self.0.library.as_ref()
+    }
+
     /// The presets, and why each cannot be used, if it cannot.
     pub(crate) async fn presets(&self) -> Vec<Value> {
         let mut shown = Vec::new();
@@ -440,6 +445,9 @@ fn about(job: &Job, footage: &Footage, bytes: u64) -> Value {
         "preset": null,
         "parameters": {},
     });
+    if matches!(job.task(), Task::AsRecorded) {
+        about["shown_s"] = footage.shown_s().into();
+    }
     if let Task::Convert(recipe) = job.task() {
         about["preset"] = recipe.preset().name().into();
         about["parameters"] = recipe.parameters();

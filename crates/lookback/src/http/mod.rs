@@ -8,6 +8,7 @@ mod decks;
 mod events;
 mod guard;
 mod jobs;
+mod library;
 mod media;
 mod metrics;
 mod plans;
@@ -121,6 +122,8 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/clips/{clip}/export", post(jobs::export_clip))
         .route("/api/v1/replays/{id}/convert", post(jobs::convert_replay))
         .route("/api/v1/replays/{id}/export", post(jobs::export_replay))
+        .route("/api/v1/library", get(library::list))
+        .route("/api/v1/library/{file}/restore", post(library::restore))
         .route("/api/v1/presets", get(jobs::presets))
         .route("/api/v1/jobs", get(jobs::list))
         .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))

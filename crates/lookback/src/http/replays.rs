@@ -213,7 +213,7 @@ fn described_angle(replay: &Replay, angle: &Angle) -> Value {
     })
 }
 
-fn created(replay: &Replay, answer: Value) -> impl IntoResponse + use<> {
+pub(super) fn created(replay: &Replay, answer: Value) -> impl IntoResponse + use<> {
     let place = format!("/api/v1/replays/{}", replay.id());
     (
         StatusCode::CREATED,
