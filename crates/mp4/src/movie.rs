@@ -98,7 +98,7 @@ impl Edits {
             let begin = span.start.max(first);
             let end = span.end.min(last);
             if begin >= end {
-                missing = missing + (span.end - span.start);
+                missing += span.end - span.start;
                 continue;
             }
             // Without it the tracks would not be together any more.

@@ -50,6 +50,7 @@ fn read(app: &App, library: &Library, file: &str) -> Result<Arc<Replay>, Problem
         let detail = "only transport streams come back into memory: export replays as ts";
         return Err(Problem::unprocessable("not_restorable", detail));
     }
+    let _alone = app.shelf.restoring();
     let now = clock::now();
     let replays = app.shelf.look();
     replays

@@ -71,3 +71,46 @@ impl Library {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_listed_and_nothing_else_is_reached() {
+        let outer = tempfile::tempdir().expect("a folder");
+        let folder = outer.path().join("library");
+        let library = Library::open(&folder, Default::default()).expect("it is made");
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
+        for (name, start) in [("old.ts", "2026-05-01"), ("new.mp4", "2026-06-01")] {
+            write(name, "video");
+            write(
+                &format!("{name}.json"),
+                &format!(r#"{{"start": "{start}"}}"#),
+            );
+        }
+        write("alone.ts", "video");
+        write("gone.ts.json", r#"{"start": "2026-07-01"}"#);
+        for (name, about) in [("broken.ts", "{"), ("other.ts", "{}"), ("list.ts", "[]")] {
+            write(name, "video");
+            write(&format!("{name}.json"), about);
+        }
+        fs::write(outer.path().join("x.ts"), "video").expect("a file");
+        fs::write(outer.path().join("x.ts.json"), r#"{"start": ""}"#).expect("a file");
+        let files = || {
+            let entries = library.entries().expect("it is readable").into_iter();
+            entries.map(|entry| entry.file).collect::<Vec<_>>()
+        };
+        assert_eq!(files(), ["new.mp4", "old.ts"]);
+        let (found, mut file) = library.find("old.ts").expect("it is there");
+        let mut text = String::new();
+        file.read_to_string(&mut text).expect("it is readable");
+        assert_eq!((found.bytes, &*text), (5, "video"));
+        for file in ["../x.ts", "gone.ts", "alone.ts", "broken.ts", ".", "..", ""] {
+            let refused = library.find(file).map(|(entry, _)| entry.file);
+            assert!(matches!(refused, Err(NotRead::Unknown(_))), "{file}");
+        }
+        fs::remove_file(folder.join("new.mp4")).expect("it was there");
+        assert_eq!(files(), ["old.ts"]);
+    }
+}
