@@ -21,7 +21,7 @@ use crate::support::server::{Server, command};
 use crate::support::{eventually, folder, text};
 
 /// Of OBS's own replays, and of first plays after a connect, there is one for so many plays.
-const PLAYS_FOR_ONE_OTHER: u32 = 10;
+const PLAYS_FOR_ONE_OTHER: u32 = 20;
 
 #[test]
 #[ignore = "a measurement that takes long: cargo xtask latency"]
@@ -63,10 +63,10 @@ fn table() {
         .expect("somebody reads the report");
 }
 
-/// 0 to 20 s, spread evenly in no order, short ones more often.
+/// 0 to 20 s, in no order, short ones more often.
 fn idle(play: u32) -> Duration {
     let even = (f64::from(play) * 0.618_034).fract();
-    Duration::from_secs_f64(20.0 * even * even)
+    Duration::from_secs_f64(20.0 * even.powi(4))
 }
 
 /// OBS with a replay buffer and its script, and a server that records its demo.
@@ -111,22 +111,22 @@ impl Stage {
         let eye = self.obs.watch(name);
         eventually("the source shows the feed", || eye.now());
         let opening = started.elapsed();
-        // The second that whoever connects is given passes in real time.
-        thread::sleep(Duration::from_secs(2));
+        // What whoever connects is given passes in real time.
+        thread::sleep(Duration::from_secs(1));
         (eye, opening)
     }
 
-    /// Plays two seconds on the deck.
+    /// Plays the last second on the deck, from the keyframe before it.
     fn play(&self, eye: &Eye) -> Verdict {
         let sent = Instant::now();
-        let clip = self.server.clip(&json!({"last": "2s"}));
+        let clip = self.server.clip(&json!({"last": "1s"}));
         deck::command(
             &self.server,
             "load",
             &json!({"clip": clip["id"], "play": true}),
         );
         let duration = clip["duration_s"].as_f64().expect("a duration");
-        thread::sleep(Duration::from_secs_f64(duration + 1.0));
+        thread::sleep(Duration::from_secs_f64(duration + 0.5));
         let url = self.server.url(clip["url"].as_str().expect("a URL"));
         judge(sent, eye, &card::counters(&url))
     }

@@ -179,16 +179,26 @@ fn it_stands_on_the_last_picture_of_h264_with_b_frames() {
     }
 }
 
-/// Another codec is another stream: the feed ends, and OBS is back by itself, there and on the way back.
+/// Another size is followed. Another codec is another stream: the feed ends, and OBS is back by itself, there and on
+/// the way back.
 #[test]
 fn it_follows_to_another_codec() {
     let stage = Stage::of(SECONDS, |folder| {
-        let [h264, hevc] = ["main.ts", "other.ts"].map(|name| folder.join(name));
+        let [h264, small, hevc] = ["main.ts", "small.ts", "other.ts"].map(|name| folder.join(name));
         card::write(&h264, SECONDS);
+        let x264 = "-vf scale=320:176 -c:v libx264 -preset ultrafast -tune zerolatency -g 15";
+        card::encode(&small, SHORT, x264);
         card::encode(&hevc, SHORT, &x265("bframes=0:keyint=15:min-keyint=15"));
-        vec![text(&h264).to_owned(), format!("other={}", text(&hevc))]
+        let others = [("small", small), ("other", hevc)];
+        let others = others.map(|(name, file)| format!("{name}={}", text(&file)));
+        [vec![text(&h264).to_owned()], others.to_vec()].concat()
     });
-    for (channel, last) in [("other", SHORT), ("main", SECONDS), ("other", SHORT)] {
+    for (channel, last) in [
+        ("small", SHORT),
+        ("other", SHORT),
+        ("main", SECONDS),
+        ("other", SHORT),
+    ] {
         let last = u64::from(last) * FPS - 1;
         let load = json!({"channel": channel, "play": false});
         stage.command("load", &load);

@@ -26,8 +26,8 @@ usage: cargo xtask COMMAND
   deny          licences, bans and sources, and security advisories (fetches the advisory database)
   compare       lookback beside nginx, ffmpeg and a bare reader, on the same bytes (Linux; takes some
                 minutes and 3 GB of memory)
-  latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes an
-                hour); --plays N for fewer
+  latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes
+                half an hour); --plays N for fewer
   soak          a deck's picture stands in OBS for ten minutes, and goes on
   windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 

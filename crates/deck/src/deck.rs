@@ -5,14 +5,15 @@ use std::ops::Range;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use lookback_codec::audio_duration;
 use lookback_mpegts::Ticks;
 use lookback_replay::{Gone, Program, Unit};
 
+use crate::command::{Idle, Item, Load, Seek, Then};
 use crate::head::{Fetched, Head, Pending};
+use crate::output::{Mode, Next, Output, Status};
 use crate::preroll::{black_of, preroll};
 use crate::reader::{Live, Reader, Source};
+use crate::sound::Sound;
 use crate::speed::{Gait, Speed};
 use crate::stretch::{Stretch, duration};
 
@@ -22,139 +23,16 @@ const FEED_START: Ticks = Ticks(10 * 90_000);
 /// How long a picture is shown until more is known.
 pub(crate) const FRAME: Ticks = Ticks(3000);
 
-/// By how much lengths and timestamps of sound disagree, since both are rounded.
-const SOUND_OVERLAP: Ticks = Ticks(90);
-
-/// Frames of silence in one unit.
-const SILENCE_FRAMES_MAX: u64 = 64;
-
 /// How much earlier than it is shown everything is sent. It is also how long a command takes to be seen while
 /// pictures move, so it is as short as a player bears: measured with OBS (docs/design/decks.md).
 const LEAD: Duration = Duration::from_millis(50);
 
+/// Who asks later than that has slept, or the clock has jumped: nobody has seen what should have been shown
+/// meanwhile.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
 /// How far a deck that shows what is being recorded may fall behind before it catches up.
 const BEHIND_MAX: Ticks = Ticks(90_000);
-
-/// What is in a deck, and how fast it is played.
-#[derive(Clone)]
-pub struct Item {
-    /// What is played.
-    pub source: Source,
-    /// How fast.
-    pub speed: Speed,
-    /// Whether the next item always follows, as the next part of the same.
-    pub continues: bool,
-}
-
-/// What a deck is loaded with.
-pub struct Load {
-    /// One after the other. An empty list stops the deck.
-    pub items: Vec<Item>,
-    /// Whether to play at once; otherwise the first picture stands.
-    pub play: bool,
-    /// What happens at the end of each.
-    pub then: Then,
-}
-
-/// What happens at the end of an item.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Then {
-    /// The last picture stands.
-    #[default]
-    Hold,
-    /// The deck is empty again.
-    Idle,
-    /// The deck shows what its channel records.
-    Live,
-    /// After the last item, the first.
-    Loop,
-    /// The next item; behind the last one, its last picture stands.
-    Next,
-}
-
-/// Where to go.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Seek {
-    /// So far behind the start of the item.
-    To(Ticks),
-    /// So much further, or back.
-    By(Ticks),
-    /// To the first picture.
-    In,
-    /// To the last picture.
-    Out,
-    /// To what the channel records now.
-    Live,
-}
-
-/// What the feed of an empty deck shows.
-#[derive(Clone, Default)]
-pub enum Idle {
-    /// The last picture.
-    #[default]
-    Last,
-    /// Nothing; where no black picture is known of the codec, the last one.
-    Black,
-    /// A channel.
-    Live(Live),
-}
-
-/// What a deck is doing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mode {
-    /// Nothing is loaded.
-    Idle,
-    /// A picture stands.
-    Paused,
-    /// Pictures move.
-    Playing,
-}
-
-/// A deck at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Status {
-    /// What it is doing.
-    pub mode: Mode,
-    /// Which item it is at, from 0 on.
-    pub item: usize,
-    /// How many there are.
-    pub items: usize,
-    /// How far behind the start of the item.
-    pub position: Ticks,
-    /// Length of the item.
-    pub duration: Ticks,
-    /// How fast it plays, or would.
-    pub speed: Speed,
-    /// Whether it shows what is being recorded.
-    pub live: bool,
-}
-
-/// What a deck gives.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// The streams from here on.
-    Program(Program),
-    /// A unit, with its timestamps in the feed.
-    Unit(Unit),
-    /// Nothing follows for the moment: what was sent last is to be seen. Where pictures are shown in another
-    /// order than they come in, a keyframe follows.
-    Still,
-    /// An item was played to its end.
-    Ended,
-    /// The clip had to be let go; the deck is idle.
-    Lost,
-}
-
-/// What a deck does next.
-#[derive(Clone, Debug)]
-pub enum Next {
-    /// This is due.
-    Now(Output),
-    /// Nothing before this instant.
-    At(Instant),
-    /// Nothing before the next command, or before the waker is told.
-    Command,
-}
 
 /// See the crate's documentation.
 pub struct Deck {
@@ -174,8 +52,7 @@ pub struct Deck {
     program: Option<Program>,
     /// The program is to be told even if it is the same.
     announce: bool,
-    /// Up to where each stream of sound has been sent.
-    sound: Vec<Ticks>,
+    sound: Sound,
     outbox: VecDeque<Output>,
 }
 
@@ -195,7 +72,7 @@ impl Deck {
             last_picture: None,
             program: None,
             announce: false,
-            sound: Vec::new(),
+            sound: Sound::default(),
             outbox: VecDeque::new(),
         }
     }
@@ -492,7 +369,7 @@ impl Deck {
         let known = self.program.as_ref();
         let is_new = known.is_none_or(|known| known.config() != program.config());
         if is_new {
-            self.sound = vec![self.next; program.codecs().len()];
+            self.sound = Sound::from(&program, self.next);
         }
         if is_new || self.announce {
             self.outbox.push_back(Output::Program(program.clone()));
@@ -646,9 +523,10 @@ impl Deck {
         else {
             return;
         };
-        if head.reader.is_live() && unit.dts >= stretch.wanted() {
+        let late = now.saturating_duration_since(stretch.shown_at(stretch.feed(unit.dts)));
+        if (head.reader.is_live() || late > LATE_MAX) && unit.dts >= stretch.wanted() {
             // What comes late is shown late, and so is all that follows.
-            stretch.wait(now.saturating_duration_since(stretch.shown_at(stretch.feed(unit.dts))));
+            stretch.wait(late);
             head.stretch = Some(stretch);
         }
         let dts = unit.dts;
@@ -656,7 +534,10 @@ impl Deck {
         unit.pts = stretch.feed(unit.pts);
         unit.dts = stretch.feed(unit.dts);
         if unit.stream > 0 {
-            return self.send_sound(unit);
+            let program = self.program.as_ref();
+            let sound = program.and_then(|program| self.sound.take(program, unit));
+            self.outbox.extend(sound.map(Output::Unit));
+            return;
         }
         if let Some(last) = head.last_dts.filter(|last| dts > *last) {
             head.frame = dts - last;
@@ -690,23 +571,6 @@ impl Deck {
         }
     }
 
-    /// Sends recorded sound, unless there is silence in its place already.
-    fn send_sound(&mut self, unit: Unit) {
-        let codec = self
-            .program
-            .as_ref()
-            .and_then(|program| program.codecs().get(unit.stream).copied());
-        let (Some(until), Some(codec)) = (self.sound.get_mut(unit.stream), codec) else {
-            return;
-        };
-        if unit.pts + SOUND_OVERLAP >= *until {
-            // What is silent afterwards begins where this ends.
-            let length = audio_duration(codec, &unit.payload.concat()).unwrap_or(1);
-            *until = unit.pts + Ticks(length);
-            self.outbox.push_back(Output::Unit(unit));
-        }
-    }
-
     fn send_black(&mut self) {
         let black = self.program.as_ref().and_then(Program::black);
         let Some(picture) = black else { return };
@@ -726,28 +590,9 @@ impl Deck {
     }
 
     fn fill_with_silence(&mut self, until: Ticks) {
-        let Some(program) = &self.program else { return };
-        for (stream, sent) in self.sound.iter_mut().enumerate().skip(1) {
-            let Some(silence) = program.silence(stream) else {
-                continue;
-            };
-            let missing = (until - *sent).0;
-            if missing <= 0 || silence.ticks <= 0 {
-                continue;
-            }
-            let frames = missing
-                .unsigned_abs()
-                .div_ceil(silence.ticks.unsigned_abs())
-                .min(SILENCE_FRAMES_MAX);
-            let payload = Bytes::copy_from_slice(&silence.payload);
-            self.outbox.push_back(Output::Unit(Unit {
-                stream,
-                pts: *sent,
-                dts: *sent,
-                random_access: true,
-                payload: vec![payload; frames as usize],
-            }));
-            *sent += Ticks(frames as i64 * silence.ticks);
+        if let Some(program) = &self.program {
+            let silence = self.sound.fill(program, until);
+            self.outbox.extend(silence.into_iter().map(Output::Unit));
         }
     }
 

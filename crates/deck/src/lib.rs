@@ -9,14 +9,19 @@
 //! timestamps alone ([`Stretch`](stretch)); rewind and fast motion show keyframes.
 #![forbid(unsafe_code)]
 
+mod command;
 mod deck;
 mod head;
+mod output;
 mod preroll;
 mod reader;
+mod sound;
 mod speed;
 mod stretch;
 
-pub use deck::{Deck, Idle, Item, Load, Mode, Next, Output, Seek, Status, Then};
+pub use command::{Idle, Item, Load, Seek, Then};
+pub use deck::Deck;
+pub use output::{Mode, Next, Output, Status};
 pub use preroll::{black_of, preroll_of};
 pub use reader::{Live, Source};
 pub use speed::{Speed, SpeedError};

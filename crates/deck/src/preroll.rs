@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone, Program, Unit};
 
-use crate::deck::{FRAME, Output};
+use crate::deck::FRAME;
+use crate::output::Output;
 use crate::reader::Reader;
+use crate::sound::silent;
 
 /// So much of what was shown.
 const LENGTH: Ticks = Ticks(90_000);
@@ -38,8 +39,8 @@ pub fn black_of(program: &Program, end: Ticks) -> Vec<Output> {
     };
     let unit = Unit {
         stream: 0,
-        pts: end - STEP,
-        dts: end - STEP,
+        pts: end - FRAME,
+        dts: end - FRAME,
         random_access: true,
         payload: vec![picture],
     };
@@ -61,7 +62,8 @@ pub(crate) fn preroll(
         [.., before, last] if last > before => last - before,
         _ => FRAME,
     };
-    let squeezed = |at: Ticks| end - STEP - Ticks((last - at).0 * STEP.0 / frame.0);
+    // The last one is on until what follows, as what brings it out comes behind it.
+    let squeezed = |at: Ticks| end - frame - Ticks((last - at).0 * STEP.0 / frame.0);
     for unit in &mut pictures {
         unit.pts = squeezed(unit.pts);
         unit.dts = squeezed(unit.dts);
@@ -96,14 +98,6 @@ fn silence(program: &Program, stream: usize, start: Ticks, end: Ticks) -> Option
     let silence = program
         .silence(stream)
         .filter(|silence| silence.ticks > 0)?;
-    // Up to behind the last picture, which is not shown before.
-    let frames = usize::try_from((end - start).0 / silence.ticks).unwrap_or(0) + 1;
-    let payload = Bytes::copy_from_slice(&silence.payload);
-    Some(Unit {
-        stream,
-        pts: start,
-        dts: start,
-        random_access: true,
-        payload: vec![payload; frames],
-    })
+    let frames = usize::try_from((end - start).0 / silence.ticks).unwrap_or(0);
+    Some(silent(stream, start, &silence.payload, frames))
 }

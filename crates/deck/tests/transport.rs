@@ -689,6 +689,29 @@ fn sound_never_leaves_a_picture_waiting() {
     assert_eq!(waits, 0);
 }
 
+/// As of a machine that was asleep.
+#[test]
+fn a_clock_that_jumps_loses_nothing() {
+    let tape = tape(6);
+    let mut rig = Rig::playing(&tape, 1.0);
+    rig.run(2.0);
+    rig.now += Duration::from_secs(3600);
+    let before = rig.numbers().len();
+    rig.run(1.0);
+    let pictures = rig.pictures();
+    assert_eq!(
+        rig.numbers(),
+        (0..pictures.len() as u64).collect::<Vec<_>>()
+    );
+    assert!(
+        (30..40).contains(&(pictures.len() - before)),
+        "{} {before}",
+        pictures.len()
+    );
+    assert!(steps(&pictures).iter().all(|&step| step == FRAME));
+    assert_eq!(rig.mode(), Mode::Playing);
+}
+
 /// A player shows no picture before it has the sound of its time.
 #[test]
 fn sound_that_comes_late_in_the_recording_is_sent_in_time() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use lookback_deck::{Item, Source, Then};
 use lookback_mpegts::{PACKET_LEN, Packet, Pcr, PesHeader, Pid};
 use lookback_replay::{Limits, Selection};
+use proptest::prelude::*;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -579,7 +580,7 @@ async fn live_goes_on_with_what_is_recorded() {
     }
 }
 
-/// An hour of a deck at work, as libavformat and its decoders read it.
+/// An hour of a deck at work, as libavformat reads it.
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_feed_is_read_without_a_word() {
     let stage = stage();
@@ -609,14 +610,14 @@ async fn an_hour_of_feed_is_read_without_a_word() {
     assert_eq!(ffmpeg.end(), "");
 }
 
-/// ffmpeg, which decodes what it is given.
+/// ffmpeg, which takes apart what it is given.
 struct Ffmpeg(std::process::Child);
 
 impl Ffmpeg {
     fn start() -> Self {
         let child = std::process::Command::new("ffmpeg")
             .args(["-hide_banner", "-nostats", "-v", "warning", "-f", "mpegts"])
-            .args(["-i", "-", "-f", "null", "-"])
+            .args(["-i", "-", "-map", "0", "-c", "copy", "-f", "null", "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -634,5 +635,58 @@ impl Ffmpeg {
         let output = self.0.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+}
+
+/// What somebody at the controls may do, in numbers.
+fn command(stage: &Stage, kind: u8, value: f64) -> Command {
+    match kind {
+        0 => stage.load([Then::Hold, Then::Loop, Then::Idle, Then::Live][(value * 3.99) as usize]),
+        1 => Command::Pause,
+        2 => Command::Play,
+        3 => Command::Seek(Seek::To(Ticks::from_secs_f64(value * 5.0 - 0.5))),
+        4 => Command::Step((value * 20.0) as i32 - 10),
+        5 => speed(0.05 + value * 3.9),
+        6 => speed(-1.0 - value * 15.0),
+        7 => speed(4.1 + value * 11.0),
+        8 => speed(1.0),
+        9 => Command::Seek(Seek::Live),
+        _ => Command::Stop,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+
+    /// Counters, clock and timestamps of the feed, whatever is done to the deck, and a decodable picture behind
+    /// each jump.
+    #[test]
+    fn any_commands_give_a_feed_that_keeps_time(
+        commands in prop::collection::vec((0u8..11, 0.0..1.0f64, 0.0..2.0f64), 1..15),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let bytes = runtime.block_on(async {
+            let stage = stage();
+            let mut feed = stage.feed().await;
+            let mut bytes = Vec::new();
+            for (kind, value, seconds) in commands {
+                // What an empty deck refuses is as good.
+                let _ = stage.try_tell(command(&stage, kind, value)).await;
+                let (more, ended) = take(&mut feed, seconds).await;
+                assert!(!ended);
+                bytes.extend(more);
+            }
+            bytes
+        });
+        let taken = Taken::from(&bytes);
+        taken.keeps_time();
+        let has_parameters = |picture: &[u8]| picture.windows(4).any(|start| start == [0, 0, 1, 0x67]);
+        for (_, is_key, picture) in &taken.pictures {
+            prop_assert!(!is_key || has_parameters(picture));
+        }
     }
 }
