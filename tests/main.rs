@@ -15,6 +15,7 @@ mod demo;
 mod formats;
 mod http;
 mod latency;
+mod library;
 mod memory;
 mod mp4;
 mod obs;

@@ -103,6 +103,29 @@ fn it_is_split_and_joined_to_a_reel() {
     let joined = Cut::judge_joined(Path::new(&file));
     let expected: Vec<u64> = (4 * FPS..10 * FPS).chain(0..4 * FPS).collect();
     assert_eq!(joined.counters, expected);
+    // An MP4 says which of the pictures are to be seen: here, all but the run-up of the second piece.
+    assert_eq!(seen_in_mp4(&server, folder.path(), &reel), expected);
+}
+
+/// In and out point of an MP4 are exact to the picture, whatever it begins with.
+#[test]
+fn its_mp4_is_exact_to_the_picture() {
+    let (server, folder) = recorded(6);
+    let replay = save(&server, &json!({}));
+    for (start, end) in [(0, 6 * FPS), (GOP + 7, 4 * FPS + 11), (GOP - 1, GOP + 1)] {
+        let seconds = |picture: u64| (picture as f64 / FPS as f64).max(0.0);
+        let trim = json!({"in_s": seconds(start), "out_s": seconds(end)});
+        let trimmed = answer(server.send(&patch(&place(&replay), &trim)), 200);
+        let seen = seen_in_mp4(&server, folder.path(), &trimmed);
+        assert_eq!(seen, (start..end).collect::<Vec<_>>(), "{start} to {end}");
+    }
+    let ids = json!({"replays": [replay["id"], replay["id"]]});
+    let trim = json!({"in_s": 1.5, "out_s": 2.0});
+    answer(server.send(&patch(&place(&replay), &trim)), 200);
+    let reel = answer(server.send(&post("/api/v1/replays/join", &ids)), 201);
+    let seen = seen_in_mp4(&server, folder.path(), &reel);
+    let piece = 3 * FPS / 2..2 * FPS;
+    assert_eq!(seen, piece.clone().chain(piece).collect::<Vec<_>>());
 }
 
 /// Pictures that are coded in another order than they are shown in: a deck shows all that are between in
@@ -330,6 +353,48 @@ fn the_oldest_is_dropped_where_that_is_wanted() {
     assert_eq!(server.send(&delete(&place(&locked))).status, 409);
 }
 
+/// Where that is set the oldest go to the disk, so that nothing is lost; a disk that takes nothing lets nothing go.
+#[test]
+fn the_oldest_is_moved_to_the_library() {
+    let folder = folder();
+    let library = ["--library", "clips", "--library-name", "{name}_{n}"];
+    let arguments = ["--keep-live", "4s", "--when-full", "move"];
+    let (server, mut flood) = Flood::start(folder.path(), &[&arguments[..], &library].concat());
+    flood.send(&server, 10);
+    let mut moved: Vec<Value> = Vec::new();
+    let mut saved = Vec::new();
+    while moved.is_empty() {
+        assert!(saved.len() < 100, "it never fills up");
+        flood.send(&server, 3);
+        let replay = save(&server, &json!({"last": "3s"}));
+        assert_eq!(replay["dropped"], json!([]));
+        moved.extend(array(&replay["moved"]).to_vec());
+        saved.push(replay["id"].clone());
+        stays_within_limit(&server);
+    }
+    assert_eq!(moved[0], saved[0], "the oldest");
+    let on_disk = folder.path().join("clips/Replay 1_1.ts");
+    assert!(fs::metadata(on_disk).expect("it is written").len() > 1_000_000);
+    let kept = |server: &Server| array(&server.get("/api/v1/replays").json()).len();
+    assert_eq!(kept(&server), saved.len() - moved.len());
+
+    fs::remove_dir_all(folder.path().join("clips")).expect("it was there");
+    let before = kept(&server);
+    let mut more = 0;
+    let refused = loop {
+        flood.send(&server, 3);
+        let refused = server.send(&post("/api/v1/replays", &json!({"last": "3s"})));
+        if refused.status != 201 {
+            break answer(refused, 507);
+        }
+        more += 1;
+        assert!(more < 100, "it never fills up");
+    };
+    assert_eq!(refused["code"], "not_moved", "{refused}");
+    assert_eq!(kept(&server), before + more, "nothing is let go");
+    stays_within_limit(&server);
+}
+
 /// The commands of the program: tables for people, JSON for programs.
 #[test]
 fn the_command_line_keeps_finds_and_lets_go() {
@@ -472,6 +537,16 @@ fn download(server: &Server, folder: &Path, replay: &Value) -> String {
     let bytes = server.get(string(replay, "url")).bytes();
     fs::write(&file, bytes).expect("the test's folder takes files");
     text(&file).to_owned()
+}
+
+/// The numbers of the pictures that a player shows of its MP4.
+fn seen_in_mp4(server: &Server, folder: &Path, replay: &Value) -> Vec<u64> {
+    let url = string(replay, "url").replace(".ts", ".mp4");
+    let answer = server.get(&url);
+    assert_eq!(answer.status, 200, "{url}");
+    let file = folder.join("replay.mp4");
+    fs::write(&file, answer.bytes()).expect("the test's folder takes files");
+    card::counters(text(&file))
 }
 
 fn judge(server: &Server, folder: &Path, replay: &Value) -> Cut {

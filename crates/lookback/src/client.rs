@@ -162,6 +162,16 @@ pub(crate) fn download(
     into.flush().map_err(lost)
 }
 
+/// A value as it stands in a path or a query.
+pub(crate) fn escaped(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escape = |byte: u8| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    value.bytes().map(escape).collect()
+}
+
 /// How long a server on the same network may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -1,4 +1,4 @@
-//! `lookback save`, `list`, `delete` and `clear`: what a running server keeps.
+//! `lookback save`, `list`, `delete`, `clear`, `library` and `restore`: what a running server keeps.
 
 use std::process::ExitCode;
 
@@ -23,6 +23,16 @@ pub(crate) enum KeepCommand {
         /// Which ones, as list shows their ids.
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+    /// List what lies in the server's library, the newest first.
+    Library(ServerOptions),
+    /// Read a transport stream of the library back into memory, as a replay.
+    Restore {
+        /// Its name, as library shows it.
+        #[arg(value_name = "FILE")]
+        file: String,
         #[command(flatten)]
         server: ServerOptions,
     },
@@ -100,6 +110,8 @@ pub(crate) fn run(command: &KeepCommand) -> ExitCode {
         KeepCommand::Save(options) => save(options),
         KeepCommand::List(options) => list(options),
         KeepCommand::Delete { ids, server } => delete(ids, server),
+        KeepCommand::Library(server) => library(server),
+        KeepCommand::Restore { file, server } => restore(file, server),
         KeepCommand::Clear { channel, server } => clear(channel, server),
     })
 }
@@ -118,6 +130,8 @@ struct Replay {
     angles: Vec<Angle>,
     #[serde(default)]
     dropped: Vec<String>,
+    #[serde(default)]
+    moved: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +151,12 @@ fn save(options: &SaveOptions) -> Result<String, Failure> {
     }
     if !replay.dropped.is_empty() {
         line += &format!("\ndropped to make room: {}", replay.dropped.join(", "));
+    }
+    if !replay.moved.is_empty() {
+        line += &format!(
+            "\nmoved to the library to make room: {}",
+            replay.moved.join(", ")
+        );
     }
     Ok(line)
 }
@@ -191,21 +211,11 @@ fn search(options: &ListOptions) -> String {
         ("to", &options.to),
     ] {
         if let Some(value) = value {
-            path += &format!("{joint}{key}={}", escaped(value));
+            path += &format!("{joint}{key}={}", client::escaped(value));
             joint = '&';
         }
     }
     path
-}
-
-/// A value as it stands in a query.
-fn escaped(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let escape = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    value.bytes().map(escape).collect()
 }
 
 fn shown(replays: &[Replay]) -> String {
@@ -241,10 +251,57 @@ fn row(replay: &Replay) -> [String; 7] {
 
 fn delete(ids: &[String], server: &ServerOptions) -> Result<String, Failure> {
     for id in ids {
-        client::delete(server, &format!("/api/v1/replays/{}", escaped(id)))
+        client::delete(server, &format!("/api/v1/replays/{}", client::escaped(id)))
             .map_err(|failure| failure.about(id))?;
     }
     Ok(told(server, "deleted", ids))
+}
+
+/// A file of the library as answers tell of it.
+#[derive(Deserialize)]
+struct Filed {
+    file: String,
+    name: Option<String>,
+    start: String,
+    duration_s: f64,
+    bytes: u64,
+    tags: Vec<String>,
+}
+
+fn library(server: &ServerOptions) -> Result<String, Failure> {
+    let answer = client::get(server, "/api/v1/library")?;
+    if server.json {
+        return Ok(answer);
+    }
+    let files: Vec<Filed> = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
+    if files.is_empty() {
+        return Ok("the library is empty".to_owned());
+    }
+    let mut rows = vec![["FILE", "NAME", "START", "LENGTH", "SIZE", "TAGS"].map(str::to_owned)];
+    rows.extend(files.into_iter().map(|file| {
+        [
+            file.file,
+            file.name.unwrap_or_default(),
+            file.start,
+            format!("{:.1} s", file.duration_s),
+            table::mebibytes(file.bytes),
+            file.tags.join(", "),
+        ]
+    }));
+    Ok(table::aligned(&rows).join("\n"))
+}
+
+fn restore(file: &str, server: &ServerOptions) -> Result<String, Failure> {
+    let path = format!("/api/v1/library/{}/restore", client::escaped(file));
+    let answer = client::post(server, &path, &json!({}))?;
+    if server.json {
+        return Ok(answer);
+    }
+    let replay: Replay = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
+    Ok(format!(
+        "{}  {}: {:.1} s",
+        replay.id, replay.name, replay.duration_s
+    ))
 }
 
 fn clear(channels: &[Name], server: &ServerOptions) -> Result<String, Failure> {
@@ -367,6 +424,7 @@ mod tests {
                 channel: "main".to_owned(),
             }],
             dropped: Vec::new(),
+            moved: Vec::new(),
         };
         let text = shown(&[
             replay("1a2b", "Größe", Some(1 << 20)),

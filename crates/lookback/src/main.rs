@@ -4,6 +4,7 @@
 //! [`source`]s that bytes come from, [`http`] and the [`sink`] that they go to. All that knows tokio,
 //! files, sockets and the time of day is here.
 
+mod archive;
 mod cli;
 mod client;
 mod clock;

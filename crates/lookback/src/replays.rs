@@ -1,6 +1,6 @@
 //! The replays of the program: what is kept, and who is told when it changes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lookback_replay::Replays;
@@ -12,13 +12,18 @@ use crate::clock;
 /// See the module's documentation.
 pub(crate) struct Shelf {
     replays: Replays,
+    restoring: Mutex<()>,
     changed: watch::Sender<()>,
 }
 
 impl Shelf {
     pub(crate) fn new(replays: Replays) -> Arc<Self> {
         let changed = watch::Sender::new(());
-        Arc::new(Self { replays, changed })
+        Arc::new(Self {
+            replays,
+            restoring: Mutex::default(),
+            changed,
+        })
     }
 
     /// What is kept, as it is now.
@@ -37,6 +42,13 @@ impl Shelf {
         let done = change(self.look())?;
         self.tell();
         Ok(done)
+    }
+
+    /// Held while something comes back: what there is room for is found out before, and one at a time.
+    pub(crate) fn restoring(&self) -> MutexGuard<'_, ()> {
+        self.restoring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Told when something has changed.

@@ -3,6 +3,7 @@
 //! Everything that can be in the way is taken before the first line is printed: ports, pipes, files.
 //! From then on nothing but a signal ends the program.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
+use crate::archive::Archive;
 use crate::clock;
 use crate::convert::{Ffmpeg, Jobs};
 use crate::decks::{Decks, play_into};
@@ -81,6 +83,16 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     for worker in workers {
         tasks.spawn(worker);
     }
+    let auto = match &settings.auto_export {
+        Some(format) => Some(jobs.task(format, &BTreeMap::new()).map_err(|error| {
+            Usage::new(format!(
+                "--auto-export {format}: {error}; it is ts, mp4 or a preset"
+            ))
+        })?),
+        None => None,
+    };
+    let archive = Archive::new(Arc::clone(&shelf), jobs.clone(), auto, settings.moves);
+    tasks.spawn(Arc::clone(&archive).run());
     let plans = Arc::<Plans>::default();
     tasks.spawn(expire(
         Arc::clone(&recorder),
@@ -98,6 +110,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     let app = App::new(
         recorder,
         shelf,
+        archive,
         plans,
         decks,
         jobs,

@@ -14,15 +14,15 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::client::{self, Failure, ServerOptions};
-use crate::settings::Size;
+use crate::settings::{Name, Size};
 use crate::signals;
 
 /// What a running server is to make of what it has recorded.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkCommand {
-    /// Convert a clip, or a part of the recording, with a preset, and save the result here.
+    /// Convert a replay, a clip or a part of the recording with a preset, and save the result here.
     Convert(ConvertOptions),
-    /// Write a clip, or a part of the recording, to the server's library.
+    /// Write a replay, a clip or a part of the recording to the server's library.
     Export(ExportOptions),
     /// List the presets and their parameters.
     Presets(ServerOptions),
@@ -31,9 +31,9 @@ pub(crate) enum WorkCommand {
 /// Of what; without a word, of all that is recorded.
 #[derive(Args, Debug)]
 pub(crate) struct SourceOptions {
-    /// A clip that was made before, by its id.
-    #[arg(value_name = "CLIP", conflicts_with_all = ["last", "from", "to", "channel"])]
-    clip: Option<String>,
+    /// A replay, or a clip that was made before, by its id.
+    #[arg(value_name = "ID", conflicts_with_all = ["last", "from", "to"])]
+    id: Option<String>,
     /// The last so much of the recording, such as 10s.
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
     last: Option<String>,
@@ -43,9 +43,9 @@ pub(crate) struct SourceOptions {
     /// Until then: a time, or so long ago, such as -30s.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     to: Option<String>,
-    /// Of this channel.
+    /// Of this channel; with a replay, that angle of it.
     #[arg(long, value_name = "NAME")]
-    channel: Option<String>,
+    channel: Option<Name>,
     /// Begin so many seconds behind the start of that, exact to the picture.
     #[arg(long = "in", value_name = "SECONDS")]
     in_s: Option<f64>,
@@ -75,7 +75,7 @@ pub(crate) struct ConvertOptions {
 /// What to write.
 #[derive(Args, Debug)]
 pub(crate) struct ExportOptions {
-    /// ts, which is what was recorded, or a preset.
+    /// ts, which is what was recorded, mp4, or a preset.
     #[arg(long, value_name = "FORMAT", default_value = "ts")]
     format: String,
     /// What to call it.
@@ -196,18 +196,32 @@ impl SourceOptions {
         body
     }
 
-    /// The id of the clip that is meant, which is made if it has to be.
-    fn clip(&self) -> Result<String, Failure> {
-        if let Some(id) = &self.clip {
-            return Ok(id.clone());
+    /// Where a command of what is meant is found; a clip is made if it has to be.
+    fn path(&self, command: &str) -> Result<String, Failure> {
+        let Some(id) = &self.id else {
+            return Ok(format!("/api/v1/clips/{}/{command}", self.clip()?));
+        };
+        let answer = client::get(&self.server, "/api/v1/replays")?;
+        let replays: Vec<Value> = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
+        let is_replay = replays.iter().any(|replay| replay["id"] == **id);
+        let id = client::escaped(id);
+        match (is_replay, &self.channel) {
+            (true, None) => Ok(format!("/api/v1/replays/{id}/{command}")),
+            (true, Some(angle)) => Ok(format!("/api/v1/replays/{id}/{command}?channel={angle}")),
+            (false, None) => Ok(format!("/api/v1/clips/{id}/{command}")),
+            (false, Some(_)) => Err(Failure::mistake(format!(
+                "--channel: there is no replay {id}, and a clip is of one channel"
+            ))),
         }
+    }
+
+    /// Makes the clip that is meant. Gives its id.
+    fn clip(&self) -> Result<String, Failure> {
         let mut body = json!({});
-        for (key, value) in [
-            ("channel", &self.channel),
-            ("last", &self.last),
-            ("from", &self.from),
-            ("to", &self.to),
-        ] {
+        if let Some(channel) = &self.channel {
+            body["channel"] = channel.as_str().into();
+        }
+        for (key, value) in [("last", &self.last), ("from", &self.from), ("to", &self.to)] {
             if let Some(value) = value {
                 body[key] = value.as_str().into();
             }
@@ -223,8 +237,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Has a job done, and shows how far it is. Gives it when it is done.
 fn finished(source: &SourceOptions, command: &str, body: &Value) -> Result<Value, Failure> {
-    let path = format!("/api/v1/clips/{}/{command}", source.clip()?);
-    let answer = client::post(&source.server, &path, body)?;
+    let answer = client::post(&source.server, &source.path(command)?, body)?;
     let mut job: Value = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
     let path = format!("/api/v1/jobs/{}", job["id"].as_str().unwrap_or_default());
     let stop = when_stopped();
@@ -392,9 +405,10 @@ mod tests {
             options.source.body(),
             json!({"parameters": {"size": "25MB", "x": "1"}, "in_s": 2.0, "out_s": 4.5})
         );
-        assert_eq!(options.source.clip().ok().as_deref(), Some("abc"));
+        assert_eq!(options.source.id.as_deref(), Some("abc"));
         assert_eq!(options.output.as_deref(), Some(Path::new("a.mp4")));
         assert!(parse("export --last 10s --name goal --tag a --tag b").is_some());
+        assert!(parse("export abc --channel side --format mp4").is_some());
         assert!(parse("presets --json").is_some());
         for line in [
             "convert abc",

@@ -35,30 +35,32 @@ pub struct Plan {
 }
 
 impl Mp4 {
-    /// The file of a clip. `shown` is what of it is shown, in ticks of [`Clip::timeline`]: the file begins
-    /// with the keyframe before it, and an edit list says what is shown, exact to the picture.
+    /// The file of a clip. `shown` is what of it is shown, stretch by stretch, in ticks of [`Clip::timeline`]:
+    /// the file begins with the keyframe before the first, and an edit list says what is shown, exact to the
+    /// picture. Without any, all is shown.
     ///
     /// Every byte of the clip is looked at, which takes a while: keep the [`plan`](Self::plan).
     ///
     /// # Errors
-    /// If the clip had to be let go, if an MP4 cannot carry it, or if nothing lies in `shown`.
-    pub fn new(clip: &Arc<Clip>, shown: Option<Range<Ticks>>) -> Result<Self, Error> {
-        let wanted = match &shown {
-            None => Wanted::Whole,
-            Some(span) => Wanted::Shown(span.clone()),
+    /// If the clip had to be let go, if an MP4 cannot carry it, or if nothing lies in what is shown.
+    pub fn new(clip: &Arc<Clip>, shown: &[Range<Ticks>]) -> Result<Self, Error> {
+        let wanted = match shown {
+            [] => Wanted::Whole,
+            [first, ..] => Wanted::Shown(first.start..shown[shown.len() - 1].end),
         };
         let scan = Scan::new(clip, &wanted)?;
         let presentation = Presentation {
-            start: shown
-                .as_ref()
-                .map_or(scan.start, |span| span.start.max(scan.start)),
-            end: shown.as_ref().map(|span| span.end),
+            shown: match shown {
+                [] => vec![scan.start..Ticks(i64::MAX)],
+                some => some.to_vec(),
+            },
             recorded: since_1904(clip),
         };
         let header = header(&scan, &presentation);
-        let part = shown.map_or_else(String::new, |span| {
-            format!("-{}-{}", span.start.0, span.end.0)
-        });
+        let part: String = shown
+            .iter()
+            .map(|span| format!("-{}-{}", span.start.0, span.end.0))
+            .collect();
         let bytes = size_of::<Plan>() + header.len() + scan.content.bytes();
         let plan = Plan {
             id: clip.id().to_owned(),

@@ -1,5 +1,7 @@
 //! `moov`: all that a player must know before the samples (14496-12 8.2 to 8.8).
 
+use std::ops::Range;
+
 use lookback_mpegts::Ticks;
 
 use crate::boxes::{Boxes, version_for};
@@ -13,10 +15,8 @@ const SCALE: u32 = 90_000;
 
 /// What is shown of the tracks.
 pub(crate) struct Presentation {
-    /// When the movie begins, on the clip's timeline.
-    pub(crate) start: Ticks,
-    /// When it ends; `None` where each track goes to its own end.
-    pub(crate) end: Option<Ticks>,
+    /// What is seen and heard, one after the other, on the clip's timeline. A track may end before.
+    pub(crate) shown: Vec<Range<Ticks>>,
     /// When it was recorded, in seconds since 1904.
     pub(crate) recorded: u64,
 }
@@ -33,12 +33,12 @@ pub(crate) enum Samples {
 /// Writes the `moov`.
 pub(crate) fn write(scan: &Scan, shown: &Presentation, samples: Samples, boxes: &mut Boxes) {
     let in_fragments = matches!(samples, Samples::InFragments);
-    let edits: Vec<Edit> = scan
+    let edits: Vec<Edits> = scan
         .tracks
         .iter()
-        .map(|track| Edit::of(track, shown))
+        .map(|track| Edits::of(track, &shown.shown))
         .collect();
-    let longest = edits.iter().map(Edit::total).max().unwrap_or(0);
+    let longest = edits.iter().map(Edits::total).max().unwrap_or(0);
     let movie_duration = if in_fragments { 0 } else { longest };
     boxes.plain(b"moov", |boxes| {
         let next_track = scan.tracks.iter().map(id).max().unwrap_or(0) + 1;
@@ -75,56 +75,79 @@ pub(crate) fn id(track: &Track) -> u32 {
     track.stream as u32 + 1
 }
 
-/// How a track lies on the movie's timeline.
+/// How a track lies on the movie's timeline: stretches of it, and of nothing.
+struct Edits(Vec<Edit>);
+
 struct Edit {
-    /// What the movie's time goes on without it, in the movie's scale.
-    empty: u64,
-    /// How long it is, in the movie's scale.
+    /// In the movie's scale.
     duration: u64,
-    /// Where in the track it begins, in the track's scale.
-    media_time: u64,
+    /// Where in the track it begins, in the track's scale; `None` for nothing.
+    media_time: Option<u64>,
 }
 
-impl Edit {
-    fn of(track: &Track, shown: &Presentation) -> Self {
+impl Edits {
+    fn of(track: &Track, shown: &[Range<Ticks>]) -> Self {
         let timing = track.timing();
         let scale = track.scale();
         let ticks = |time: i64| in_ticks(time, scale);
         let (first, last) = (ticks(timing.first_shown()), ticks(timing.shown_until));
-        let begin = first.max(shown.start);
-        let end = shown.end.map_or(last, |end| end.min(last)).max(begin);
-        let into = in_scale(begin, scale) - timing.first_shown();
         let positive = |time: i64| u64::try_from(time).unwrap_or(0);
-        Self {
-            empty: positive((begin - shown.start).0),
-            duration: positive((end - begin).0),
+        let mut edits = Self(Vec::new());
+        let mut missing = Ticks(0);
+        for span in shown {
+            let begin = span.start.max(first);
+            let end = span.end.min(last);
+            if begin >= end {
+                missing += span.end - span.start;
+                continue;
+            }
+            // Without it the tracks would not be together any more.
+            edits.push(missing + (begin - span.start), None);
+            let into = in_scale(begin, scale) - timing.first_shown();
             // What rounding makes of the first sample's own time is no edit.
-            media_time: if begin == first { 0 } else { positive(into) },
+            let media_time = if begin == first { 0 } else { positive(into) };
+            edits.push(end - begin, Some(media_time));
+            missing = span.end - end;
+        }
+        if edits.0.is_empty() {
+            // Without any, all of the track would be shown.
+            edits.push(missing, None);
+        }
+        edits
+    }
+
+    fn push(&mut self, duration: Ticks, media_time: Option<u64>) {
+        if let Some(duration) = u64::try_from(duration.0).ok().filter(|&ticks| ticks > 0) {
+            self.0.push(Edit {
+                duration,
+                media_time,
+            });
         }
     }
 
     fn total(&self) -> u64 {
-        self.empty + self.duration
+        self.0.iter().map(|edit| edit.duration).sum()
     }
 
     fn write(&self, boxes: &mut Boxes) {
         const NOTHING: u64 = u64::MAX;
-        let version = version_for(&[self.empty, self.duration, self.media_time]);
+        let times = self
+            .0
+            .iter()
+            .flat_map(|edit| [edit.duration, edit.media_time.unwrap_or(0)]);
+        let version = version_for(&times.collect::<Vec<_>>());
         boxes.plain(b"edts", |boxes| {
             boxes.full(b"elst", version, 0, |boxes| {
-                let entries = 1 + u32::from(self.empty > 0);
                 let normal_speed = 1 << 16;
-                boxes.u32(entries);
-                if self.empty > 0 {
-                    boxes.sized(version, self.empty);
-                    match version {
-                        0 => boxes.u32(NOTHING as u32),
-                        _ => boxes.u64(NOTHING),
+                boxes.u32(self.0.len() as u32);
+                for edit in &self.0 {
+                    boxes.sized(version, edit.duration);
+                    match (version, edit.media_time) {
+                        (0, None) => boxes.u32(NOTHING as u32),
+                        (_, time) => boxes.sized(version, time.unwrap_or(NOTHING)),
                     };
                     boxes.u32(normal_speed);
                 }
-                boxes.sized(version, self.duration);
-                boxes.sized(version, self.media_time).u32(normal_speed);
             });
         });
     }
@@ -155,13 +178,13 @@ fn movie_header(recorded: u64, duration: u64, next_track: u32, boxes: &mut Boxes
 fn track_header(
     track: &Track,
     recorded: u64,
-    edit: Option<&Edit>,
+    edit: Option<&Edits>,
     is_enabled: bool,
     boxes: &mut Boxes,
 ) {
     const ENABLED: u32 = 1;
     const IN_MOVIE: u32 = 2;
-    let duration = edit.map_or(0, Edit::total);
+    let duration = edit.map_or(0, Edits::total);
     let version = version_for(&[recorded, duration]);
     let flags = IN_MOVIE | if is_enabled { ENABLED } else { 0 };
     let (sound_group, volume, (width, height)) = match &track.media {

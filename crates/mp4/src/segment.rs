@@ -72,8 +72,7 @@ impl Segment {
 
 fn init(scan: &Scan) -> Bytes {
     let shown = Presentation {
-        start: scan.start,
-        end: None,
+        shown: Vec::new(),
         recorded: 0,
     };
     let mut boxes = Boxes::default();

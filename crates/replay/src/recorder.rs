@@ -81,10 +81,15 @@ impl Recorder {
         if let Some(known) = channels.iter().find(|channel| channel.name() == name) {
             return Arc::clone(known);
         }
-        let log = Log::new(Arc::clone(&self.budget));
-        let channel = Arc::new(Channel::new(name, Arc::downgrade(self), log));
+        let channel = self.aside(name);
         channels.push(Arc::clone(&channel));
         channel
+    }
+
+    /// A channel that is not one of [`Self::channels`]: for what was recorded before, and comes back.
+    pub fn aside(self: &Arc<Self>, name: &str) -> Arc<Channel> {
+        let log = Log::new(Arc::clone(&self.budget));
+        Arc::new(Channel::new(name, Arc::downgrade(self), log))
     }
 
     /// The channel of that name.

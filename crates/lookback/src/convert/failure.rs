@@ -58,6 +58,9 @@ pub(crate) enum Failure {
     /// What has to fit does not.
     #[error("it cannot be made as small as {0}: choose a larger size or a shorter part")]
     Misfit(Size),
+    /// An MP4 cannot carry it.
+    #[error("{0}")]
+    NoMp4(String),
     /// The clip went.
     #[error(transparent)]
     Gone(#[from] Gone),
@@ -89,6 +92,7 @@ impl Failure {
             Self::Stalled { .. } => "ffmpeg_stalled",
             Self::TooSlow { .. } => "too_slow",
             Self::TooLarge { .. } => "too_large",
+            Self::NoMp4(_) => "unsupported_codec",
             Self::Misfit(_) => "does_not_fit",
             Self::Gone(_) => "clip_dropped",
             Self::NoRoom(_) => "no_room",

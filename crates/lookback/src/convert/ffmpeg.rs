@@ -20,7 +20,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::failure::Failure;
-use super::footage::Footage;
+use super::input::Input;
 use super::output::Output;
 use super::progress::Listener;
 
@@ -62,11 +62,11 @@ impl Ffmpeg {
         }
     }
 
-    /// Has `footage` converted into `output`, which takes no more than `max` bytes.
+    /// Has `input` converted into `output`, which takes no more than `max` bytes.
     pub(super) async fn run(
         &self,
         arguments: &[String],
-        footage: &Footage,
+        input: &Input,
         output: &mut Output,
         max: u64,
         report: &(dyn Fn(Progress) + Sync),
@@ -75,8 +75,7 @@ impl Ffmpeg {
         command
             .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-nostats"])
             .args(["-stats_period", "0.1", "-progress", "pipe:2"])
-            .args(footage.input_arguments())
-            .args(["-f", "mpegts", "-i", "pipe:0"])
+            .args(input.arguments())
             .args(arguments)
             .arg("pipe:1")
             .stdin(Stdio::piped())
@@ -85,7 +84,7 @@ impl Ffmpeg {
         let mut child = Running::start(command).map_err(|error| self.not_started(&error))?;
         let watch = Watch::new(report);
         let done = tokio::select! {
-            done = serve(&mut child, footage, output, max, &watch) => done,
+            done = serve(&mut child, input, output, max, &watch) => done,
             failure = watch.limits(self.limits) => Err(failure),
         };
         // Whatever of it is left is ended here, before anything is said.
@@ -165,7 +164,7 @@ fn encoders_of(text: &str) -> Vec<String> {
 /// Feeds the child, takes what it writes, and waits for its end.
 async fn serve(
     child: &mut Running,
-    footage: &Footage,
+    input: &Input,
     output: &mut Output,
     max: u64,
     watch: &Watch<'_>,
@@ -174,7 +173,7 @@ async fn serve(
     let stdout = child.0.stdout().take().expect("it is piped");
     let stderr = child.0.stderr().take().expect("it is piped");
     tokio::try_join!(
-        feed(stdin, footage, watch),
+        feed(stdin, input, watch),
         take(stdout, output, max, watch),
         listen(stderr, watch),
     )?;
@@ -184,10 +183,10 @@ async fn serve(
 /// What is given to a child at a time, and taken from it.
 const PIECE: usize = 64 << 10;
 
-async fn feed(mut stdin: ChildStdin, footage: &Footage, watch: &Watch<'_>) -> Result<(), Failure> {
+async fn feed(mut stdin: ChildStdin, input: &Input, watch: &Watch<'_>) -> Result<(), Failure> {
     let mut at = 0;
-    while at < footage.clip().len() {
-        let piece = footage.clip().read(at, PIECE)?;
+    while at < input.len() {
+        let piece = input.read(at, PIECE)?;
         // One that has what it wants closes its input, or leaves: how that came out, its exit tells.
         if stdin.write_all(&piece).await.is_err() {
             return Ok(());

@@ -34,6 +34,8 @@ pub(crate) struct Job {
 pub(crate) enum Task {
     /// As it was recorded.
     AsRecorded,
+    /// The same as MP4, of which a part may be shown.
+    Mp4,
     /// By ffmpeg.
     Convert(Recipe),
 }
@@ -129,6 +131,14 @@ impl Job {
         Some(made)
     }
 
+    /// Why it failed, if it did.
+    pub(crate) fn failure(&self) -> Option<String> {
+        match &self.state().stage {
+            Stage::Failed(failure) => Some(failure.to_string()),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state().stage, Stage::Done(_) | Stage::Failed(_))
     }
@@ -163,7 +173,7 @@ impl Job {
             progress: Progress::default(),
             input: footage.clip().len(),
             output: match &self.task {
-                Task::AsRecorded => Duration::ZERO,
+                Task::AsRecorded | Task::Mp4 => Duration::ZERO,
                 Task::Convert(recipe) => recipe.duration(&footage),
             },
             told: now,
@@ -265,6 +275,7 @@ impl Task {
     pub(super) fn ending(&self) -> String {
         match self {
             Self::AsRecorded => "ts".to_owned(),
+            Self::Mp4 => "mp4".to_owned(),
             Self::Convert(recipe) => recipe.ending(),
         }
     }

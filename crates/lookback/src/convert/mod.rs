@@ -8,6 +8,7 @@
 mod failure;
 mod ffmpeg;
 mod footage;
+mod input;
 mod job;
 mod output;
 mod preset;
@@ -33,6 +34,7 @@ use tracing::{error, info, warn};
 pub(crate) use self::failure::Failure;
 pub(crate) use self::ffmpeg::{Ffmpeg, Limits};
 pub(crate) use self::footage::{Footage, Part};
+use self::input::Input;
 pub(crate) use self::job::{Job, Target, Task};
 pub(crate) use self::output::Made;
 use self::output::Output;
@@ -106,6 +108,11 @@ impl Jobs {
         (Self(inner), workers)
     }
 
+    /// Where exports go.
+    pub(crate) fn library(&self) -> Option<&Arc<Library>> {
+        self.0.library.as_ref()
+    }
+
     /// The presets, and why each cannot be used, if it cannot.
     pub(crate) async fn presets(&self) -> Vec<Value> {
         let mut shown = Vec::new();
@@ -135,6 +142,22 @@ impl Jobs {
         self.0.presets.recipe(preset, parameters)
     }
 
+    /// What a format is made by: "ts" is what was recorded, "mp4" the same as MP4, others are presets.
+    pub(crate) fn task(
+        &self,
+        format: &str,
+        parameters: &BTreeMap<String, Value>,
+    ) -> Result<Task, Refused> {
+        match format {
+            "ts" | "mp4" if !parameters.is_empty() => Err(Refused::Parameter(format!(
+                "{format} has no parameters: name a preset as format"
+            ))),
+            "ts" => Ok(Task::AsRecorded),
+            "mp4" => Ok(Task::Mp4),
+            preset => Ok(Task::Convert(self.recipe(preset, parameters)?)),
+        }
+    }
+
     /// Puts a job into the queue. `source` is what clients know the footage by.
     pub(crate) async fn begin(
         &self,
@@ -143,20 +166,7 @@ impl Jobs {
         task: Task,
         target: Target,
     ) -> Result<Arc<Job>, NotBegun> {
-        if target == Target::Library && self.0.library.is_none() {
-            return Err(NotBegun::NoLibrary);
-        }
-        if matches!(task, Task::AsRecorded) && footage.is_part() {
-            let detail = "what is as recorded begins at a keyframe: leave out in_s and out_s";
-            return Err(Refused::Parameter(detail.to_owned()).into());
-        }
-        if let Task::Convert(recipe) = &task {
-            recipe.check(&footage)?;
-            let missing = self.0.ffmpeg.missing(&recipe.encoders()).await?;
-            if !missing.is_empty() {
-                return Err(Failure::NoEncoder(missing).into());
-            }
-        }
+        self.check(&footage, &task, target).await?;
         let job = Job::new(source, footage, task, target, clock::now());
         let place = self.0.queue.try_reserve();
         let place = place.map_err(|_| NotBegun::QueueFull)?;
@@ -164,6 +174,59 @@ impl Jobs {
         place.send(Arc::clone(&job));
         self.0.tell();
         Ok(job)
+    }
+
+    /// Writes something to the library. Gives the job when it is over. What needs no ffmpeg does not wait for
+    /// what does.
+    pub(crate) async fn write(
+        &self,
+        source: String,
+        footage: Footage,
+        task: Task,
+    ) -> Result<Arc<Job>, NotBegun> {
+        let mut changes = self.changes();
+        if !matches!(task, Task::Convert(_)) {
+            self.check(&footage, &task, Target::Library).await?;
+            let job = Job::new(source, footage, task, Target::Library, clock::now());
+            self.0.jobs().push(Arc::clone(&job));
+            self.0.run(&job).await;
+            return Ok(job);
+        }
+        let job = loop {
+            changes.mark_unchanged();
+            let begun = self.begin(
+                source.clone(),
+                footage.clone(),
+                task.clone(),
+                Target::Library,
+            );
+            match begun.await {
+                Err(NotBegun::QueueFull) => _ = changes.changed().await,
+                begun => break begun?,
+            }
+        };
+        while !job.is_over() {
+            _ = changes.changed().await;
+        }
+        Ok(job)
+    }
+
+    async fn check(&self, footage: &Footage, task: &Task, target: Target) -> Result<(), NotBegun> {
+        if target == Target::Library && self.0.library.is_none() {
+            return Err(NotBegun::NoLibrary);
+        }
+        if matches!(task, Task::AsRecorded) && footage.is_part() {
+            let detail = "what is as recorded begins at a keyframe: leave out in_s and out_s";
+            return Err(Refused::Parameter(detail.to_owned()).into());
+        }
+        if let Task::Convert(recipe) = task {
+            recipe.check(footage)?;
+            let missing = self.0.ffmpeg.missing(&recipe.encoders()).await?;
+            if !missing.is_empty() {
+                return Err(Failure::NoEncoder(missing).into());
+            }
+        }
+        Ok(())
     }
 
     /// All of them, the oldest first.
@@ -219,22 +282,7 @@ async fn work(inner: Arc<Inner>, waiting: Arc<AsyncMutex<mpsc::Receiver<Arc<Job>
         let Some(job) = waiting.lock().await.recv().await else {
             return;
         };
-        let Some(footage) = job.begin() else {
-            continue;
-        };
-        inner.tell();
-        let made = inner.make(&job, &footage);
-        let outcome = tokio::select! {
-            outcome = survive(made) => outcome,
-            () = job.cancelled() => Err(Failure::Cancelled),
-        };
-        match &outcome {
-            Ok(_) => info!("job {}: done", job.id()),
-            Err(Failure::Cancelled) => info!("job {}: cancelled", job.id()),
-            Err(failure) => warn!("job {}: {failure}", job.id()),
-        }
-        job.end(outcome, clock::now());
-        inner.tell();
+        inner.run(&job).await;
     }
 }
 
@@ -251,9 +299,30 @@ async fn survive(made: impl Future<Output = Result<Made, Failure>>) -> Result<Ma
 }
 
 impl Inner {
+    /// Does a job, from its begin to its end.
+    async fn run(&self, job: &Job) {
+        let Some(footage) = job.begin() else {
+            return;
+        };
+        self.tell();
+        let made = self.make(job, &footage);
+        let outcome = tokio::select! {
+            outcome = survive(made) => outcome,
+            () = job.cancelled() => Err(Failure::Cancelled),
+        };
+        match &outcome {
+            Ok(_) => info!("job {}: done", job.id()),
+            Err(Failure::Cancelled) => info!("job {}: cancelled", job.id()),
+            Err(failure) => warn!("job {}: {failure}", job.id()),
+        }
+        job.end(outcome, clock::now());
+        self.tell();
+    }
+
     async fn make(&self, job: &Job, footage: &Footage) -> Result<Made, Failure> {
         let output = match job.task() {
-            Task::AsRecorded => self.copy(job, footage).await?,
+            Task::AsRecorded => self.copy(job, &footage.uncut()).await?,
+            Task::Mp4 => self.copy(job, &Input::mp4(footage.mp4().await?)).await?,
             Task::Convert(recipe) => self.convert(job, footage, recipe).await?,
         };
         match output {
@@ -273,11 +342,11 @@ impl Inner {
         }
     }
 
-    async fn copy(&self, job: &Job, footage: &Footage) -> Result<Output, Failure> {
+    async fn copy(&self, job: &Job, input: &Input) -> Result<Output, Failure> {
         job.attempt();
         let mut output = self.output(job).await?;
-        while output.len() < footage.clip().len() {
-            let piece = footage.clip().read(output.len(), COPY_PIECE)?;
+        while output.len() < input.len() {
+            let piece = input.read(output.len(), COPY_PIECE)?;
             output.write(&piece).await?;
             self.advance(
                 job,
@@ -302,6 +371,10 @@ impl Inner {
         footage: &Footage,
         recipe: &Recipe,
     ) -> Result<Output, Failure> {
+        let input = match recipe.copies() {
+            true => footage.uncut(),
+            false => footage.input().await?,
+        };
         let fit = recipe.fit();
         let most = self.most(job, footage);
         let max = fit.map_or(most, |size| size.0.min(most));
@@ -315,7 +388,7 @@ impl Inner {
             let report = |progress| self.advance(job, progress);
             let run = self
                 .ffmpeg
-                .run(&arguments, footage, &mut output, max, &report);
+                .run(&arguments, &input, &mut output, max, &report);
             match run.await {
                 Ok(()) => return Ok(output),
                 Err(Failure::TooLarge { max }) if fit.is_some_and(|size| size.0 == max) => {
@@ -373,6 +446,9 @@ fn about(job: &Job, footage: &Footage, bytes: u64) -> Value {
         "preset": null,
         "parameters": {},
     });
+    if matches!(job.task(), Task::AsRecorded) {
+        about["shown_s"] = footage.shown_s().into();
+    }
     if let Task::Convert(recipe) = job.task() {
         about["preset"] = recipe.preset().name().into();
         about["parameters"] = recipe.parameters();

@@ -120,6 +120,19 @@ impl Recipe {
 
     /// The encoders it needs.
     pub(crate) fn encoders(&self) -> Vec<String> {
+        let all: Vec<String> = self.argument_lists().flatten().cloned().collect();
+        super::preset::encoders_in(&all)
+    }
+
+    /// Whether pictures or sound are copied as they are.
+    pub(super) fn copies(&self) -> bool {
+        let copies = |pair: &[String]| pair[0].starts_with("-c") && pair[1] == "copy";
+        self.argument_lists()
+            .any(|arguments| arguments.windows(2).any(copies))
+    }
+
+    /// Those of the preset, and those of each choice.
+    fn argument_lists(&self) -> impl Iterator<Item = &Vec<String>> {
         let chosen = self.values.iter().filter_map(|(name, value)| {
             match (&self.preset.parameters[name], value) {
                 (Parameter::Choice { choices, .. }, Value::Choice(chosen)) => {
@@ -128,9 +141,7 @@ impl Recipe {
                 _ => None,
             }
         });
-        let arguments = self.preset.arguments.iter();
-        let all: Vec<String> = arguments.chain(chosen.flatten()).cloned().collect();
-        super::preset::encoders_in(&all)
+        std::iter::once(&self.preset.arguments).chain(chosen)
     }
 
     /// Whether it can be made of this.
@@ -166,8 +177,13 @@ impl Recipe {
         if wants_none_of("-vn") && !has(|codec| !is_video(codec)) {
             return refuse(format!("{name} makes sound, and there is none in this"));
         }
-        let copies = |pair: &[String]| pair[0].starts_with("-c") && pair[1] == "copy";
-        if footage.is_part() && lines.windows(2).any(copies) {
+        if footage.is_reel() && self.copies() {
+            return refuse(format!(
+                "{name} copies pictures as they are, also those between the pieces of a reel that are not to be \
+                 seen: take the MP4 instead"
+            ));
+        }
+        if footage.is_part() && self.copies() {
             return refuse(format!(
                 "{name} copies pictures as they are, and can begin at keyframes only: leave out in_s and \
                  out_s, or make a shorter clip"

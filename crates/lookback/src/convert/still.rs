@@ -42,7 +42,13 @@ impl Jobs {
         let mut output = Output::Memory(self.0.recorder.draft());
         let ffmpeg = &self.0.ffmpeg;
         ffmpeg
-            .run(&arguments, footage, &mut output, BYTES_MAX, &|_| {})
+            .run(
+                &arguments,
+                &footage.uncut(),
+                &mut output,
+                BYTES_MAX,
+                &|_| {},
+            )
             .await?;
         let Output::Memory(draft) = output else {
             unreachable!("it was made to be in memory")

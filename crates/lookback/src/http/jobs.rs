@@ -1,5 +1,5 @@
-//! Conversions and exports over HTTP: `/api/v1/presets`, `clips/ID/convert` and `export`, `jobs`, and the
-//! results at `/jobs/ID/FILE`.
+//! Conversions and exports over HTTP: `/api/v1/presets`, `convert` and `export` below `clips/ID` and
+//! `replays/ID`, `jobs`, and the results at `/jobs/ID/FILE`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lookback_replay::ReplayError;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ use super::App;
 use super::api::{Body, FRESH};
 use super::media;
 use super::problem::Problem;
+use super::replays::{self, AngleOf, Words};
+use super::text;
 use crate::clock;
 use crate::convert::{Footage, Job, Made, Part, Target, Task};
 
@@ -33,7 +36,7 @@ pub(super) struct Convert {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Export {
-    /// "ts", or a preset.
+    /// "ts", "mp4", or a preset.
     format: Option<String>,
     #[serde(default)]
     parameters: BTreeMap<String, Value>,
@@ -70,6 +73,37 @@ pub(super) async fn export_clip(
 ) -> Result<Response, Problem> {
     let footage = clip(&app, &id)?;
     export(&app, id, footage, asked).await
+}
+
+/// `POST replays/ID/convert`
+pub(super) async fn convert_replay(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Words(angle): Words<AngleOf>,
+    Body(asked): Body<Convert>,
+) -> Result<Response, Problem> {
+    let footage = replay(&app, &id, &angle)?;
+    convert(&app, id, footage, asked).await
+}
+
+/// `POST replays/ID/export`
+pub(super) async fn export_replay(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Words(angle): Words<AngleOf>,
+    Body(asked): Body<Export>,
+) -> Result<Response, Problem> {
+    let footage = replay(&app, &id, &angle)?;
+    export(&app, id, footage, asked).await
+}
+
+fn replay(app: &App, id: &str, of: &AngleOf) -> Result<Footage, Problem> {
+    let replay = app.shelf.look().named(id)?;
+    if replay.is_growing() {
+        return Err(ReplayError::Growing.into());
+    }
+    let rendition = replays::angle(&replay, of.channel.as_deref())?.rendition()?;
+    Ok(Footage::of_replay(rendition, replay.name(), replay.tags()))
 }
 
 fn clip(app: &App, id: &str) -> Result<Footage, Problem> {
@@ -114,15 +148,11 @@ async fn export(
     } = asked;
     let mut footage = part(footage, Part { in_s, out_s })?;
     footage.name = name.or(footage.name);
-    footage.tags.extend(tags);
-    let task = match format.as_deref() {
-        None | Some(AS_RECORDED) if parameters.is_empty() => Task::AsRecorded,
-        None | Some(AS_RECORDED) => {
-            let detail = "what is as recorded has no parameters: name a preset as format";
-            return Err(Problem::unprocessable("bad_parameter", detail));
-        }
-        Some(preset) => Task::Convert(app.jobs.recipe(preset, &parameters)?),
-    };
+    let known = std::mem::take(&mut footage.tags);
+    footage.tags = text::tags(&[known, tags].concat())?;
+    let task = app
+        .jobs
+        .task(format.as_deref().unwrap_or(AS_RECORDED), &parameters)?;
     begun(
         app.jobs
             .begin(source, footage, task, Target::Library)

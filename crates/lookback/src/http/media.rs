@@ -5,6 +5,7 @@
 //! redirect may be kept by caches that are shared but by no browser: that is how players are made to
 //! stay with one clip while they seek.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, http::response};
+use lookback_mpegts::Ticks;
 use lookback_replay::Clip;
 use serde_json::{Value, json};
 
@@ -48,6 +50,7 @@ pub(super) async fn video(
     if !headers.contains_key(header::RANGE) {
         let file = ClipFile {
             clip: &clip,
+            shown: &[],
             name: clip.channel(),
             caching: "no-store",
         };
@@ -83,6 +86,7 @@ pub(super) async fn clip(
     let clip = kept(id)?;
     let file = ClipFile {
         clip: &clip,
+        shown: &[],
         name: clip.channel(),
         caching: IMMUTABLE,
     };
@@ -92,6 +96,8 @@ pub(super) async fn clip(
 /// A clip as it is downloaded.
 pub(super) struct ClipFile<'a> {
     pub(super) clip: &'a Arc<Clip>,
+    /// What is to be seen of it; nothing: all. A transport stream cannot say so.
+    pub(super) shown: &'a [Range<Ticks>],
     /// What the file is called, before the time and the ending.
     pub(super) name: &'a str,
     pub(super) caching: &'static str,
@@ -117,7 +123,7 @@ impl ClipFile<'_> {
                 stored(headers, &tag, self.about("ts", MPEG_TS), self.clip)
             }
             Form::Mp4 => {
-                let mp4 = Arc::new(app.plans.mp4(self.clip).await?);
+                let mp4 = Arc::new(app.plans.mp4(self.clip, self.shown).await?);
                 let mut head = self.about("mp4", "video/mp4");
                 let missing: Vec<String> = mp4.left_out().iter().map(ToString::to_string).collect();
                 if !missing.is_empty() {
@@ -233,7 +239,7 @@ pub(super) fn url(clip: &Clip) -> String {
 pub(super) const MPEG_TS: &str = "video/mp2t";
 
 /// The bytes of a part, if they are still there.
-fn part_of<T: Stored>(stored: &Arc<T>, part: std::ops::Range<u64>) -> Result<Body, Problem> {
+fn part_of<T: Stored>(stored: &Arc<T>, part: Range<u64>) -> Result<Body, Problem> {
     stored.read(part.start, 1)?;
     Ok(Body::new(StoredBody::new(Arc::clone(stored), part)))
 }

@@ -8,6 +8,7 @@ mod decks;
 mod events;
 mod guard;
 mod jobs;
+mod library;
 mod media;
 mod metrics;
 mod plans;
@@ -42,6 +43,7 @@ use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
 pub(crate) use self::token::Token;
+use crate::archive::Archive;
 use crate::convert::Jobs;
 use crate::decks::Decks;
 use crate::replays::Shelf;
@@ -50,6 +52,7 @@ use crate::replays::Shelf;
 pub(crate) struct App {
     recorder: Arc<Recorder>,
     shelf: Arc<Shelf>,
+    archive: Arc<Archive>,
     /// What is known of the MP4s of its clips.
     plans: Arc<Plans>,
     posters: Posters,
@@ -63,9 +66,14 @@ pub(crate) struct App {
 }
 
 impl App {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it is put together in one place, each part under its own name"
+    )]
     pub(crate) fn new(
         recorder: Arc<Recorder>,
         shelf: Arc<Shelf>,
+        archive: Arc<Archive>,
         plans: Arc<Plans>,
         decks: Decks,
         jobs: Jobs,
@@ -75,6 +83,7 @@ impl App {
         Self {
             recorder,
             shelf,
+            archive,
             plans,
             posters: Posters::default(),
             decks,
@@ -119,6 +128,10 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/replays/{id}/split", post(replays::split))
         .route("/api/v1/clips/{clip}/convert", post(jobs::convert_clip))
         .route("/api/v1/clips/{clip}/export", post(jobs::export_clip))
+        .route("/api/v1/replays/{id}/convert", post(jobs::convert_replay))
+        .route("/api/v1/replays/{id}/export", post(jobs::export_replay))
+        .route("/api/v1/library", get(library::list))
+        .route("/api/v1/library/{file}/restore", post(library::restore))
         .route("/api/v1/presets", get(jobs::presets))
         .route("/api/v1/jobs", get(jobs::list))
         .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))

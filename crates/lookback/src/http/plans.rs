@@ -3,9 +3,11 @@
 //! What an MP4 is made of is found out with its first request, which takes a look at every byte of the clip,
 //! and kept for the next ones: a player that seeks sends many.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use lookback_mp4::{Error, Mp4, Plan};
+use lookback_mpegts::Ticks;
 use lookback_replay::Clip;
 use tokio::sync::OnceCell;
 use tokio::task;
@@ -18,6 +20,7 @@ pub(crate) struct Plans(Mutex<Vec<Kept>>);
 
 struct Kept {
     clip: Weak<Clip>,
+    shown: Vec<Range<Ticks>>,
     plan: Arc<OnceCell<Arc<Plan>>>,
 }
 
@@ -25,13 +28,17 @@ struct Kept {
 const PLANS_MAX: usize = 64;
 
 impl Plans {
-    /// The MP4 of a clip. Those who ask at the same time wait for the same look at it.
-    pub(super) async fn mp4(&self, clip: &Arc<Clip>) -> Result<Mp4, Problem> {
-        let cell = self.cell(clip);
+    /// The MP4 of a clip, of which this is shown. Those who ask at the same time wait for the same look at it.
+    pub(super) async fn mp4(
+        &self,
+        clip: &Arc<Clip>,
+        shown: &[Range<Ticks>],
+    ) -> Result<Mp4, Problem> {
+        let cell = self.cell(clip, shown);
         let plan = cell
             .get_or_try_init(|| async {
-                let clip = Arc::clone(clip);
-                let made = task::spawn_blocking(move || Mp4::new(&clip, None)).await;
+                let (clip, shown) = (Arc::clone(clip), shown.to_vec());
+                let made = task::spawn_blocking(move || Mp4::new(&clip, &shown)).await;
                 let mp4 = made.map_err(|_| Problem::mp4_fault())??;
                 Ok::<_, Problem>(Arc::clone(mp4.plan()))
             })
@@ -44,16 +51,17 @@ impl Plans {
         self.lock().retain(|kept| kept.clip.strong_count() > 0);
     }
 
-    fn cell(&self, clip: &Arc<Clip>) -> Arc<OnceCell<Arc<Plan>>> {
+    fn cell(&self, clip: &Arc<Clip>, shown: &[Range<Ticks>]) -> Arc<OnceCell<Arc<Plan>>> {
         self.expire();
         let mut all = self.lock();
-        let known = all
-            .iter()
-            .position(|kept| std::ptr::eq(kept.clip.as_ptr(), Arc::as_ptr(clip)));
+        let known = all.iter().position(|kept| {
+            std::ptr::eq(kept.clip.as_ptr(), Arc::as_ptr(clip)) && kept.shown == shown
+        });
         let kept = match known {
             Some(at) => all.remove(at),
             None => Kept {
                 clip: Arc::downgrade(clip),
+                shown: shown.to_vec(),
                 plan: Arc::default(),
             },
         };

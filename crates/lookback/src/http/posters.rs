@@ -65,6 +65,7 @@ pub(super) async fn of_clip(
     let at = clip.timeline().start + Ticks::from_secs_f64(at_s);
     let file = ClipFile {
         clip,
+        shown: &[],
         name: clip.channel(),
         caching: media::IMMUTABLE,
     };
@@ -81,6 +82,7 @@ pub(super) async fn of_replay(
     let (clip, at) = replay.poster_of(angle);
     let file = ClipFile {
         clip,
+        shown: &[],
         name: &text::file_name(replay.name()),
         caching: media::MAY_CHANGE,
     };

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use lookback_replay::{ClipError, Gone, RenditionError, ReplayError};
 use serde_json::{Value, json};
 
+use crate::archive::NotKept;
 use crate::convert::{Failure, NotBegun, Refused as NotMade};
 use crate::decks::Refused;
 use crate::time::rfc3339;
@@ -153,6 +154,7 @@ impl From<ReplayError> for Problem {
             ReplayError::Trim(_) => (StatusCode::UNPROCESSABLE_ENTITY, "outside_replay"),
             ReplayError::Unknown => (StatusCode::NOT_FOUND, "unknown_replay"),
             ReplayError::Locked => (StatusCode::CONFLICT, "locked"),
+            ReplayError::Changed => (StatusCode::CONFLICT, "changed"),
             ReplayError::Growing => (StatusCode::CONFLICT, "growing"),
             ReplayError::Gone(_) => (StatusCode::GONE, "clip_dropped"),
         };
@@ -188,6 +190,18 @@ impl From<RenditionError> for Problem {
         match error {
             RenditionError::Gone(gone) => gone.into(),
             _ => Self::unprocessable("not_one_stream", error.to_string()),
+        }
+    }
+}
+
+impl From<NotKept> for Problem {
+    fn from(not_kept: NotKept) -> Self {
+        let detail = not_kept.to_string();
+        match not_kept {
+            NotKept::Replay(error) => error.into(),
+            NotKept::NotMoved { .. } => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not_moved", detail)
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn save(
     let now = clock::now();
     let clear = body.clear;
     let save = body.save(&app, now)?;
-    let saved = app.shelf.change(|replays| replays.save(save, now))?;
+    let (saved, moved) = app.archive.save(&save, now).await?;
     for angle in saved.replay.angles().iter().filter(|_| clear) {
         if let Some(channel) = app.recorder.channel(angle.channel()) {
             channel.clear();
@@ -49,6 +49,7 @@ pub(super) async fn save(
     let dropped: Vec<&str> = saved.dropped.iter().map(|gone| gone.id()).collect();
     let mut answer = described(&saved.replay);
     answer["dropped"] = dropped.into();
+    answer["moved"] = moved.into();
     Ok(created(&saved.replay, answer))
 }
 
@@ -154,6 +155,7 @@ pub(super) async fn media(
     drop(replay);
     let file = ClipFile {
         clip: &rendition.clip,
+        shown: &rendition.shown,
         name: &name,
         caching: media::MAY_CHANGE,
     };
@@ -216,7 +218,7 @@ fn described_angle(replay: &Replay, angle: &Angle) -> Value {
     })
 }
 
-fn created(replay: &Replay, answer: Value) -> impl IntoResponse + use<> {
+pub(super) fn created(replay: &Replay, answer: Value) -> impl IntoResponse + use<> {
     let place = format!("/api/v1/replays/{}", replay.id());
     (
         StatusCode::CREATED,
@@ -341,7 +343,7 @@ pub(super) struct JoinBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AngleOf {
-    channel: Option<String>,
+    pub(super) channel: Option<String>,
 }
 
 /// What is looked for: all that is given must be so.

@@ -6,6 +6,7 @@
 //! a file of JSON that says what it is.
 
 mod name;
+mod shelf;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -18,6 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::name::{DEFAULT as NAME_DEFAULT, Naming, Template};
+pub(crate) use self::shelf::{Entry, NotRead};
 use crate::usage::Usage;
 
 /// See the module's documentation.

@@ -112,6 +112,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "LOOKBACK_LIBRARY")]
     pub(crate) library: Option<PathBuf>,
 
+    /// Write each replay to the library when it is complete: as ts, mp4, or by a preset [default: none].
+    #[arg(long, value_name = "FORMAT", env = "LOOKBACK_AUTO_EXPORT")]
+    pub(crate) auto_export: Option<String>,
+
     /// How files in the library are called. {n} is the first number that is free.
     #[arg(
         long,
@@ -193,6 +197,8 @@ pub(crate) enum Full {
     Refuse,
     /// The oldest replay that is not locked is dropped.
     DropOldest,
+    /// The oldest replay that is not locked is written to the library, and let go then.
+    Move,
 }
 
 /// What to run with: checked, and ready to be used.
@@ -205,6 +211,10 @@ pub(crate) struct Settings {
     pub(crate) memory: Size,
     pub(crate) keep: Option<Duration>,
     pub(crate) when_full: WhenFull,
+    /// Whether the oldest replays go to the library where memory is full.
+    pub(crate) moves: bool,
+    /// What each replay is written to the library as.
+    pub(crate) auto_export: Option<String>,
     pub(crate) keep_live: Option<Duration>,
     /// Each once, and main first.
     pub(crate) decks: Vec<DeckSettings>,
@@ -252,6 +262,18 @@ impl Settings {
         }
         let mut hosts = options.allow_host;
         hosts.push(options.listen.host().to_owned());
+        if options.library.is_none() {
+            for (name, is_given) in [
+                ("--auto-export", options.auto_export.is_some()),
+                ("--when-full move", options.when_full == Full::Move),
+            ] {
+                if is_given {
+                    return Err(Usage::new(format!(
+                        "{name} writes to the library: add --library DIR"
+                    )));
+                }
+            }
+        }
         Ok(Self {
             inputs: match options.input.is_empty() {
                 true => source::default_inputs()?,
@@ -264,7 +286,11 @@ impl Settings {
             when_full: match options.when_full {
                 Full::Refuse => WhenFull::Refuse,
                 Full::DropOldest => WhenFull::DropOldest,
+                // What has to be moved is told by the refusal.
+                Full::Move => WhenFull::Refuse,
             },
+            moves: options.when_full == Full::Move,
+            auto_export: options.auto_export,
             keep_live: options.keep_live.map(Duration::from),
             decks,
             play_to,
@@ -451,6 +477,16 @@ mod tests {
         assert!(open.token.is_some());
         assert!(settings(&["--token-file", "/nowhere/token"]).is_err());
         assert!(settings(&["--listen", "127.0.0.1:1688"]).is_ok_and(|it| it.token.is_none()));
+    }
+
+    #[test]
+    fn what_is_written_needs_a_library() {
+        for words in [&["--auto-export", "mp4"], &["--when-full", "move"]] {
+            let error = settings(words).expect_err("nowhere to write to");
+            assert!(error.contains("--library"), "{error}");
+            let with_library = [&words[..], &["--library", "clips"]].concat();
+            assert!(settings(&with_library).is_ok(), "{words:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whole files, and parts of them that are shown.
 
+use std::ops::Range;
+
 use lookback_codec::Codec;
 use lookback_mp4::{Error, LeftOut, Mp4};
 use lookback_mpegts::Ticks;
@@ -42,9 +44,10 @@ fn sound(frames: i64) -> Vec<Vec<u8>> {
     (0..frames).map(|n| vec![n as u8 % 200 + 1; 60]).collect()
 }
 
-fn file(recorded: &Recorded, shown: Option<std::ops::Range<i64>>) -> Vec<Track> {
-    let shown = shown.map(|shown| Ticks(shown.start)..Ticks(shown.end));
-    let mp4 = Mp4::new(&recorded.clip, shown).expect("an MP4");
+fn file(recorded: &Recorded, shown: &[Range<i64>]) -> Vec<Track> {
+    let ticks = |shown: &Range<i64>| Ticks(shown.start)..Ticks(shown.end);
+    let shown: Vec<_> = shown.iter().map(ticks).collect();
+    let mp4 = Mp4::new(&recorded.clip, &shown).expect("an MP4");
     tracks(&read_all(&mp4, usize::MAX))
 }
 
@@ -56,7 +59,7 @@ fn bytes(samples: &[Sample]) -> Vec<&[u8]> {
 fn a_file_has_every_picture_and_every_frame_of_sound() {
     let (pictures, contents) = (pictures(40, 10), sound(60));
     let recorded = record(&pictures, &cut_sound(&contents, START, &[67]));
-    let tracks = file(&recorded, None);
+    let tracks = file(&recorded, &[]);
     let [video, audio] = &tracks[..] else {
         panic!("two tracks: {}", tracks.len());
     };
@@ -81,7 +84,7 @@ fn a_file_has_every_picture_and_every_frame_of_sound() {
 #[test]
 fn parameter_sets_stand_in_the_description() {
     let recorded = record(&pictures(3, 3), &[]);
-    let mp4_atom::Codec::Avc1(entry) = file(&recorded, None).remove(0).codec else {
+    let mp4_atom::Codec::Avc1(entry) = file(&recorded, &[]).remove(0).codec else {
         panic!("avc1");
     };
     let [sps, pps] = &parameter_sets()[..] else {
@@ -98,7 +101,7 @@ fn parameter_sets_stand_in_the_description() {
 #[test]
 fn the_first_picture_is_shown_at_once_whatever_the_order() {
     let pictures = reordered(5);
-    let tracks = file(&record(&pictures, &[]), None);
+    let tracks = file(&record(&pictures, &[]), &[]);
     let shown: Vec<i64> = tracks[0].samples.iter().map(|sample| sample.pts).collect();
     let expected: Vec<i64> = pictures
         .iter()
@@ -111,7 +114,7 @@ fn the_first_picture_is_shown_at_once_whatever_the_order() {
 #[test]
 fn sound_that_begins_later_has_an_empty_edit_in_front() {
     let sound = cut_sound(&sound(30), START + 4320, &[67]);
-    let tracks = file(&record(&pictures(30, 10), &sound), None);
+    let tracks = file(&record(&pictures(30, 10), &sound), &[]);
     assert_eq!(tracks[1].edits, [(4320, None), (30 * 1920, Some(0))]);
 }
 
@@ -120,7 +123,7 @@ fn a_hole_in_the_sound_stays_as_long_as_it_is() {
     let contents = sound(20);
     let mut units = cut_sound(&contents[..10], START, &[67]);
     units.extend(cut_sound(&contents[10..], START + 15 * 1920, &[67]));
-    let tracks = file(&record(&pictures(40, 10), &units), None);
+    let tracks = file(&record(&pictures(40, 10), &units), &[]);
     let durations: Vec<u32> = tracks[1]
         .samples
         .iter()
@@ -140,7 +143,7 @@ fn sound_that_is_there_twice_is_taken_once() {
     let second = cut_sound(&contents, START, &[67]);
     let recorded = record_runs(&[(&pictures, &first), (&pictures, &second)], AAC);
     assert_eq!(recorded.clip.runs(), 2);
-    let tracks = file(&recorded, None);
+    let tracks = file(&recorded, &[]);
     let samples = &tracks[1].samples;
     // Twenty pictures last as long as 31 frames and a quarter: the fourth packet ends with the 36th.
     let dropped = samples
@@ -159,12 +162,47 @@ fn sound_that_is_there_twice_is_taken_once() {
 }
 
 #[test]
+fn several_stretches_are_shown_one_after_the_other() {
+    let (pictures, contents) = (pictures(60, 10), sound(80));
+    let late = START + 5 * FRAME;
+    let recorded = record(&pictures, &cut_sound(&contents, late, &[67 * 4]));
+    let at = |picture: i64| START + picture * FRAME;
+    let tracks = file(&recorded, &[at(13)..at(17), at(31)..at(40), at(42)..at(43)]);
+    let [video, audio] = &tracks[..] else {
+        panic!("two tracks: {}", tracks.len());
+    };
+    assert_eq!(video.samples[0].bytes, pictures[10].sample());
+    assert_eq!(
+        video.samples.len(),
+        33,
+        "from the keyframe before to the last"
+    );
+    let frames = |edits: &[i64]| -> Vec<u64> {
+        edits
+            .iter()
+            .map(|&frames| (frames * FRAME) as u64)
+            .collect()
+    };
+    let seen: Vec<u64> = video.edits.iter().map(|&(ticks, _)| ticks).collect();
+    let begun: Vec<u64> = video.edits.iter().flat_map(|&(_, begin)| begin).collect();
+    assert_eq!((seen, begun), (frames(&[4, 9, 1]), frames(&[3, 21, 32])));
+    let heard: Vec<u64> = audio.edits.iter().map(|&(ticks, _)| ticks).collect();
+    assert_eq!(heard, frames(&[4, 9, 1]));
+    // Where the sound is missing, nothing takes its place: what comes later is heard when it is seen.
+    let tracks = file(&recorded, &[at(2)..at(4), at(3)..at(8)]);
+    let [(missing, None), (heard, Some(0))] = tracks[1].edits[..] else {
+        panic!("nothing, then all there is: {:?}", tracks[1].edits);
+    };
+    assert_eq!((missing, heard), ((2 + 2) * 3000, 3 * 3000));
+}
+
+#[test]
 fn what_is_shown_is_exact_to_the_picture() {
     let (pictures, contents) = (reordered(10), sound(90));
     let recorded = record(&pictures, &cut_sound(&contents, START + FRAME, &[67 * 4]));
     // The group from picture 12 on holds the begin; the end is in that from 24 on.
     let at = |picture: i64| START + FRAME + picture * FRAME;
-    let tracks = file(&recorded, Some(at(14)..at(26)));
+    let tracks = file(&recorded, &[at(14)..at(26)]);
     let [video, audio] = &tracks[..] else {
         panic!("two tracks: {}", tracks.len());
     };
@@ -212,7 +250,7 @@ fn pictures_in_front_of_the_first_keyframe_stay_out() {
     }
     let recorded = record(&pictures, &[]);
     let key = pictures[8].pts;
-    let tracks = file(&recorded, Some(key..key + 4 * FRAME));
+    let tracks = file(&recorded, &[key..key + 4 * FRAME]);
     assert_eq!(tracks[0].samples[0].bytes, pictures[8].sample());
     assert!(tracks[0].samples.iter().all(|sample| sample.pts >= 0));
     assert!(
@@ -231,7 +269,7 @@ fn parameter_sets_that_change_stay_with_their_pictures() {
     let mut changed = first[1].clone();
     *changed.last_mut().expect("not empty") ^= 0x40;
     pictures[20].nals[2].bytes = changed.clone();
-    let tracks = file(&record(&pictures, &[]), None);
+    let tracks = file(&record(&pictures, &[]), &[]);
     let mp4_atom::Codec::Avc3(entry) = &tracks[0].codec else {
         panic!("avc3");
     };
@@ -250,7 +288,7 @@ fn streams_that_a_file_cannot_carry_are_named() {
         bytes: vec![0x56, 0xe0, 2, 0, 0],
     }];
     let recorded = record_runs(&[(&pictures(20, 10), &latm)], (0x11, &[]));
-    let mp4 = Mp4::new(&recorded.clip, None).expect("the pictures are there");
+    let mp4 = Mp4::new(&recorded.clip, &[]).expect("the pictures are there");
     assert_eq!(
         mp4.left_out(),
         [LeftOut {
@@ -265,7 +303,7 @@ fn a_span_must_hold_something() {
     let recorded = record(&pictures(20, 10), &[]);
     let end = recorded.clip.timeline().end;
     for span in [end..end + Ticks(9), Ticks(0)..Ticks(1), end..Ticks(0)] {
-        let refused = Mp4::new(&recorded.clip, Some(span)).err();
+        let refused = Mp4::new(&recorded.clip, &[span]).err();
         assert!(matches!(refused, Some(Error::EmptySpan)), "{refused:?}");
     }
 }
@@ -276,11 +314,11 @@ fn tags_tell_files_apart_and_plans_belong_to_their_clip() {
         record(&pictures(20, 10), &[]),
         record(&pictures(20, 10), &[]),
     );
-    let whole = Mp4::new(&one.clip, None).expect("an MP4");
-    let again = Mp4::new(&one.clip, None).expect("an MP4");
+    let whole = Mp4::new(&one.clip, &[]).expect("an MP4");
+    let again = Mp4::new(&one.clip, &[]).expect("an MP4");
     assert_eq!(whole.tag(), again.tag());
     assert_eq!(read_all(&whole, 1000), read_all(&again, usize::MAX));
-    let part = Mp4::new(&one.clip, Some(Ticks(START)..Ticks(START + 9000))).expect("an MP4");
+    let part = Mp4::new(&one.clip, &[Ticks(START)..Ticks(START + 9000)]).expect("an MP4");
     assert_ne!(whole.tag(), part.tag());
     let kept = Mp4::of(&one.clip, whole.plan()).expect("its own plan");
     assert_eq!(read_all(&kept, usize::MAX), read_all(&whole, usize::MAX));
@@ -291,7 +329,7 @@ fn tags_tell_files_apart_and_plans_belong_to_their_clip() {
 fn memory_is_counted_as_long_as_the_plan_is_there() {
     let recorded = record(&pictures(60, 10), &cut_sound(&sound(60), START, &[67]));
     let before = recorded.recorder.memory().index_bytes;
-    let mp4 = Mp4::new(&recorded.clip, None).expect("an MP4");
+    let mp4 = Mp4::new(&recorded.clip, &[]).expect("an MP4");
     let plan = std::sync::Arc::clone(mp4.plan());
     drop(mp4);
     let with = recorded.recorder.memory().index_bytes;
@@ -310,7 +348,7 @@ fn a_file_goes_with_its_clip() {
         })
         .collect();
     let recorded = record(&pictures, &[]);
-    let mp4 = Mp4::new(&recorded.clip, None).expect("an MP4");
+    let mp4 = Mp4::new(&recorded.clip, &[]).expect("an MP4");
     assert!(mp4.read(mp4.len() - 1, 1).is_ok());
     // Clips that were made later hold as much as clips may, while recording goes on.
     let channel = recorded.recorder.channel("main").expect("it was added");
@@ -328,10 +366,7 @@ fn a_file_goes_with_its_clip() {
         mp4.read(mp4.len() - 1, 1).is_err(),
         "it was used longest ago"
     );
-    assert!(matches!(
-        Mp4::new(&recorded.clip, None),
-        Err(Error::Gone(_))
-    ));
+    assert!(matches!(Mp4::new(&recorded.clip, &[]), Err(Error::Gone(_))));
 }
 
 fn read_ts(clip: &lookback_replay::Clip) -> Vec<u8> {
@@ -383,7 +418,7 @@ proptest! {
         piece in 1usize..5000,
     ) {
         let recorded = record(&pictures, &cut_sound(&contents, START, &cuts));
-        let mp4 = Mp4::new(&recorded.clip, None).unwrap();
+        let mp4 = Mp4::new(&recorded.clip, &[]).unwrap();
         let whole = read_all(&mp4, usize::MAX);
         prop_assert_eq!(whole.len() as u64, mp4.len());
         prop_assert!(read_all(&mp4, piece) == whole, "any pieces make up the whole");
@@ -404,7 +439,7 @@ proptest! {
         let recorded = record(&pictures, &[]);
         let at = |picture: i64| START + FRAME + picture * FRAME;
         let until = (from + len).min(40);
-        let tracks = file(&recorded, Some(at(from)..at(until)));
+        let tracks = file(&recorded, &[at(from)..at(until)]);
         let [(duration, Some(begin))] = tracks[0].edits[..] else {
             panic!("one edit");
         };

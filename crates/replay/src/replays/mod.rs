@@ -11,8 +11,11 @@ mod angle;
 mod replay;
 mod room;
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use lookback_mpegts::Ticks;
 
 pub use self::angle::Angle;
 pub use self::replay::{Replay, Trim, TrimError};
@@ -75,7 +78,7 @@ pub struct Edit {
     /// Where it begins and ends.
     pub trim: Trim,
     /// Which moment stands for it.
-    pub poster: Option<lookback_mpegts::Ticks>,
+    pub poster: Option<Ticks>,
 }
 
 /// Why nothing was kept, or changed.
@@ -93,6 +96,9 @@ pub enum ReplayError {
     /// There is no such replay.
     #[error("there is no such replay: it was deleted, or it never was")]
     Unknown,
+    /// It is not what it was.
+    #[error("the replay was changed meanwhile")]
+    Changed,
     /// It may not be deleted.
     #[error("the replay is locked: unlock it first")]
     Locked,
@@ -182,6 +188,61 @@ impl Replays {
         Ok(Saved { replay, dropped })
     }
 
+    /// Whether there is room for one more of so many bytes.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn room_for(&self, bytes: u64, now: Wall) -> Result<(), Full> {
+        let store = self.lock();
+        let room = Room::new(&self.recorder, self.policy.keep_live, now);
+        match room.lacks_beside(store.all.iter().map(|replay| &**replay), bytes) {
+            false => Ok(()),
+            true => Err(Full { delete: Vec::new() }),
+        }
+    }
+
+    /// Keeps all that a channel [aside](Recorder::aside) has, of which these stretches are to be seen, in
+    /// ticks from its start; none: all.
+    ///
+    /// # Errors
+    /// If there is nothing in it, or no such stretch.
+    pub fn restore(
+        &self,
+        channel: &Arc<Channel>,
+        shown: &[Range<Ticks>],
+        name: Option<String>,
+        tags: Vec<String>,
+        now: Wall,
+    ) -> Result<Arc<Replay>, ReplayError> {
+        let whole = Angle::new(channel, Selection::All, false, now)?;
+        channel.clear();
+        let length = whole.length();
+        let whole = Replay::new(vec![whole], now, None);
+        let piece = |span: &Range<_>| {
+            let mut piece = whole.clone();
+            let trim = Trim {
+                start: Some(span.start),
+                // What is written in seconds may be a tick longer.
+                end: Some(span.end.min(length)),
+            };
+            piece.apply(Edit {
+                trim,
+                ..Edit::default()
+            })?;
+            Ok::<_, ReplayError>(Arc::new(piece))
+        };
+        let pieces: Vec<_> = shown.iter().map(piece).collect::<Result<_, _>>()?;
+        let mut replay = match &pieces[..] {
+            [] => whole,
+            [one] => Replay::clone(one),
+            several => Replay::joined(several, now)?,
+        };
+        let mut store = self.lock();
+        replay.name = name.unwrap_or_else(|| format!("Replay {}", store.made + 1));
+        replay.tags = tags;
+        Ok(store.add(replay, &self.recorder))
+    }
+
     /// All of them, the oldest first.
     pub fn all(&self) -> Vec<Arc<Replay>> {
         self.lock().all.clone()
@@ -224,6 +285,22 @@ impl Replays {
         Ok(())
     }
 
+    /// Lets one go that is still as it was when somebody looked at it.
+    ///
+    /// # Errors
+    /// If it is gone, or was changed since.
+    pub fn delete_unchanged(&self, replay: &Replay) -> Result<(), ReplayError> {
+        let mut store = self.lock();
+        let at = store.position(replay.id())?;
+        if store.all[at].revision() != replay.revision() {
+            return Err(ReplayError::Changed);
+        }
+        let gone = store.all.remove(at);
+        drop(store);
+        drop(gone);
+        Ok(())
+    }
+
     /// Another one of the same.
     ///
     /// # Errors
@@ -242,7 +319,7 @@ impl Replays {
     pub fn split(
         &self,
         id: &str,
-        place: lookback_mpegts::Ticks,
+        place: Ticks,
         now: Wall,
     ) -> Result<[Arc<Replay>; 2], ReplayError> {
         let mut store = self.lock();

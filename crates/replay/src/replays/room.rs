@@ -74,6 +74,15 @@ impl Room {
 
     /// Whether these are more than there is room for.
     pub(super) fn lacks<'a>(&self, replays: impl IntoIterator<Item = &'a Replay>) -> bool {
+        self.lacks_beside(replays, 0)
+    }
+
+    /// Whether these and so many bytes are more than there is room for.
+    pub(super) fn lacks_beside<'a>(
+        &self,
+        replays: impl IntoIterator<Item = &'a Replay>,
+        bytes: u64,
+    ) -> bool {
         let mut ranges = Vec::new();
         let mut to_come = 0.0;
         for replay in replays {
@@ -89,7 +98,9 @@ impl Room {
                 }
             }
         }
-        count_once(ranges) as usize * SLAB_LEN + to_come as usize > self.bytes
+        let beside = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let held = count_once(ranges) as usize * SLAB_LEN + to_come as usize;
+        held.saturating_add(beside) > self.bytes
     }
 
     /// The oldest that have to go so that there is room for a new one.

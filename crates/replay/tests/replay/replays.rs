@@ -681,3 +681,78 @@ fn growing_ends_where_the_room_does() {
     assert_eq!(rig.problem("replay_cut_short"), 1);
     assert!(!bytes(replays.named(replay.id()).expect("there").main()).is_empty());
 }
+
+#[test]
+fn what_comes_back_is_a_replay_as_it_was() {
+    let mut rig = Rig::new(16 * MIB);
+    rig.run(Options::default(), 203);
+    let replays = replays(&rig);
+    let replay = replays.save(last(3.0), rig.now).expect("kept").replay;
+    let rendition = replay.main().rendition().expect("one stream").clone();
+    let start = rendition.clip.timeline().start;
+    let shown = rendition.shown.iter();
+    let shown: Vec<_> = shown
+        .map(|span| span.start - start..span.end - start + Ticks(1))
+        .collect();
+    let (whole, end) = (bytes(replay.main()), replay.main().end());
+
+    let held = rig.recorder.memory().used_bytes;
+    let later = rig.now + seconds(3600.0);
+    let channel = rig.recorder.aside("main");
+    let mut writer = channel.connect("file", later).expect("nobody else's");
+    writer.write(&whole, end);
+    drop(writer);
+    assert_eq!(rig.recorder.channels().len(), 1, "it is not listed");
+    let name = Some("Goal".to_owned());
+    let restored = replays.restore(&channel, &shown, name, vec!["red".to_owned()], later);
+    let restored = restored.expect("it is kept");
+    drop(channel);
+    assert_eq!((restored.name(), restored.created()), ("Goal", later));
+    assert_eq!(restored.tags(), ["red"]);
+    assert_eq!(
+        restored.main().trim(),
+        shown[0].start..shown[0].end - Ticks(1)
+    );
+    assert_eq!(restored.main().duration(), replay.main().duration());
+    let apart = restored
+        .main()
+        .end()
+        .since(end)
+        .max(end.since(restored.main().end()));
+    assert!(apart <= seconds(0.05), "{apart:?}");
+    assert!(rig.recorder.memory().used_bytes > held);
+    let id = restored.id().to_owned();
+    drop(restored);
+    replays.delete(&id).expect("there");
+    assert!(
+        rig.recorder.memory().used_bytes <= held + 4096,
+        "all is let go"
+    );
+
+    let empty = rig.recorder.aside("main");
+    assert!(
+        replays
+            .restore(&empty, &[], None, Vec::new(), later)
+            .is_err()
+    );
+    assert!(replays.room_for(MIB as u64, rig.now).is_ok());
+    assert!(replays.room_for(16 * MIB as u64, rig.now).is_err());
+}
+
+#[test]
+fn who_changed_it_keeps_it() {
+    let mut rig = Rig::new(16 * MIB);
+    rig.run(Options::default(), 100);
+    let replays = replays(&rig);
+    let replay = replays.save(last(1.0), rig.now).expect("kept").replay;
+    let name = Edit {
+        name: Some("Goal".to_owned()),
+        ..Edit::default()
+    };
+    let changed = replays.edit(replay.id(), name).expect("there");
+    let refused = replays.delete_unchanged(&replay);
+    assert!(matches!(refused, Err(ReplayError::Changed)), "{refused:?}");
+    replays.delete_unchanged(&changed).expect("as it was");
+    let refused = replays.delete_unchanged(&changed);
+    assert!(matches!(refused, Err(ReplayError::Unknown)), "{refused:?}");
+}

@@ -74,9 +74,11 @@ fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Serve
     for worker in workers {
         tasks.spawn(worker);
     }
+    let archive = Archive::new(Arc::clone(&shelf), jobs.clone(), None, false);
     let app = App::new(
         Arc::clone(&recorder),
         Arc::clone(&shelf),
+        archive,
         Arc::default(),
         decks,
         jobs,
