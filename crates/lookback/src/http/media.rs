@@ -108,13 +108,13 @@ impl ClipFile<'_> {
                 stored(headers, &tag, self.about("ts", MPEG_TS), self.clip)
             }
             Form::Mp4 => {
-                let mp4 = app.plans.mp4(self.clip).await?;
+                let mp4 = Arc::new(app.plans.mp4(self.clip).await?);
                 let mut head = self.about("mp4", "video/mp4");
                 let missing: Vec<String> = mp4.left_out().iter().map(ToString::to_string).collect();
                 if !missing.is_empty() {
                     head = head.header(STREAMS_LEFT_OUT, missing.join(", "));
                 }
-                stored(headers, &mp4.tag().to_owned(), head, &Arc::new(mp4))
+                stored(headers, mp4.tag(), head, &mp4)
             }
         }
     }

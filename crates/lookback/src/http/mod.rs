@@ -7,6 +7,7 @@ mod body;
 mod decks;
 mod events;
 mod guard;
+mod hls;
 mod jobs;
 mod media;
 mod metrics;
@@ -55,6 +56,7 @@ pub(crate) struct App {
     /// Where deck main also plays, for answers.
     play_to: String,
     connections: Arc<Connections>,
+    hls: hls::Hls,
     /// Places for those who listen to events.
     listeners: Arc<Semaphore>,
 }
@@ -77,6 +79,7 @@ impl App {
             jobs,
             play_to,
             connections,
+            hls: hls::Hls::default(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
     }
@@ -95,6 +98,8 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
         .route("/live/{file}", get(media::live))
+        .route("/hls/{channel}/{file}", get(hls::playlist))
+        .route("/hls/{channel}/{kind}/{file}", get(hls::media))
         .route("/decks/{file}", get(decks::feed).head(decks::feed_head))
         .route("/jobs/{id}/{file}", get(jobs::result))
         .route("/healthz", get(api::health))
