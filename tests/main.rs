@@ -13,6 +13,7 @@ mod convert;
 mod decks;
 mod demo;
 mod formats;
+mod hls;
 mod http;
 mod latency;
 mod library;

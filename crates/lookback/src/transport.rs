@@ -63,6 +63,14 @@ impl Transport {
         }
     }
 
+    /// A piece of a stream of this program, behind other pieces.
+    pub(crate) fn piece(program: &Program) -> Self {
+        Self {
+            muxer: program.muxer().spliced(),
+            ..Self::new(program)
+        }
+    }
+
     /// A stream of this program.
     pub(crate) fn new(program: &Program) -> Self {
         Self {

@@ -40,6 +40,7 @@ use lookback_codec::Codec;
 use lookback_replay::Gone;
 
 pub use file::{Mp4, Plan};
+pub use scan::language;
 pub use segment::Segment;
 
 /// Why there is no file.
@@ -55,6 +56,20 @@ pub enum Error {
     /// Nothing lies between the two moments.
     #[error("nothing of the clip lies in the span")]
     EmptySpan,
+}
+
+/// Whether a file can have streams of this codec: pictures as the first stream of a program only.
+pub fn carries(codec: Codec) -> bool {
+    matches!(
+        codec,
+        Codec::H264
+            | Codec::Hevc
+            | Codec::AacAdts
+            | Codec::Ac3
+            | Codec::Eac3
+            | Codec::MpegAudio
+            | Codec::Opus
+    )
 }
 
 /// A stream that is not in a file.

@@ -67,28 +67,43 @@ impl From<Gone> for Stopped {
 
 impl Scan {
     pub(crate) fn new(clip: &Arc<Clip>, wanted: &Wanted) -> Result<Self, Error> {
-        let streams = Self::begin(clip, Ticks::ZERO, false);
-        if streams.tracks.is_empty() || streams.lacks_pictures(clip) {
+        Self::of(clip, wanted, &|_| true)
+    }
+
+    /// The same with those streams only that `has` says.
+    pub(crate) fn of(
+        clip: &Arc<Clip>,
+        wanted: &Wanted,
+        has: &dyn Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let streams = Self::begin(clip, Ticks::ZERO, false, has);
+        let lacks_pictures = |scan: &Self| has(0) && scan.lacks_pictures(clip);
+        if streams.tracks.is_empty() || lacks_pictures(&streams) {
             return Err(Error::Unsupported(streams.left_out));
         }
         let reach = Reach::of(clip, wanted)?;
-        let scan = match Self::pass(clip, &reach, false) {
-            Err(Stopped::ParametersChange) => Self::pass(clip, &reach, true),
+        let scan = match Self::pass(clip, &reach, false, has) {
+            Err(Stopped::ParametersChange) => Self::pass(clip, &reach, true, has),
             done => done,
         };
         let Ok(mut scan) = scan else {
             return Err(Error::Gone(Gone));
         };
         scan.leave_out_empty();
-        if scan.tracks.is_empty() || scan.lacks_pictures(clip) {
+        if scan.tracks.is_empty() || lacks_pictures(&scan) {
             return Err(Error::Unsupported(scan.left_out));
         }
         scan.content.shrink();
         Ok(scan)
     }
 
-    fn pass(clip: &Arc<Clip>, reach: &Reach, in_band: bool) -> Result<Self, Stopped> {
-        let mut scan = Self::begin(clip, reach.start, in_band);
+    fn pass(
+        clip: &Arc<Clip>,
+        reach: &Reach,
+        in_band: bool,
+        has: &dyn Fn(usize) -> bool,
+    ) -> Result<Self, Stopped> {
+        let mut scan = Self::begin(clip, reach.start, in_band, has);
         let program = clip.program();
         let pid = |stream: usize| program.config().streams[stream].pid;
         let mut units = clip.units();
@@ -137,7 +152,7 @@ impl Scan {
     }
 
     /// Chooses the streams that a file can have.
-    fn begin(clip: &Clip, start: Ticks, in_band: bool) -> Self {
+    fn begin(clip: &Clip, start: Ticks, in_band: bool, has: &dyn Fn(usize) -> bool) -> Self {
         let program = clip.program();
         let streams = &program.config().streams;
         let mut scan = Self {
@@ -147,6 +162,9 @@ impl Scan {
             start,
         };
         for (stream, &codec) in program.codecs().iter().enumerate() {
+            if !has(stream) {
+                continue;
+            }
             let config = &streams[stream];
             let media = match codec {
                 // What is not cut on may begin without a keyframe and its parameter sets.
@@ -306,8 +324,8 @@ impl Reach {
     }
 }
 
-/// The language of a stream (13818-1 2.6.18), or none.
-fn language(descriptors: &[u8]) -> [u8; 3] {
+/// The language of a stream, from its descriptors (13818-1 2.6.18): three letters, `und` where it is not known.
+pub fn language(descriptors: &[u8]) -> [u8; 3] {
     const LANGUAGE: u8 = 0x0a;
     const NONE: [u8; 3] = *b"und";
     let told = lookback_mpegts::Descriptors::new(descriptors)

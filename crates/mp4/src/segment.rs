@@ -24,18 +24,25 @@ pub struct Segment {
     init: Bytes,
     header: Bytes,
     content: Content,
+    streams: Vec<usize>,
     _counted: Option<Counted>,
 }
 
 impl Segment {
     /// The segment of the groups of pictures whose keyframe lies in `span`, and the sound from the first of
     /// these keyframes to the end of `span`: with spans that go from keyframe to keyframe nothing is
-    /// there twice, and nothing is missing. `number` counts segments, from 1 on.
+    /// there twice, and nothing is missing. `number` counts segments, from 1 on. Of the program's streams
+    /// those are in it that are `wanted`, by their positions.
     ///
     /// # Errors
     /// If the clip had to be let go, if an MP4 cannot carry it, or if nothing lies in `span`.
-    pub fn new(clip: &Arc<Clip>, span: Range<Ticks>, number: u32) -> Result<Self, Error> {
-        let scan = Scan::new(clip, &Wanted::Groups(span))?;
+    pub fn new(
+        clip: &Arc<Clip>,
+        span: Range<Ticks>,
+        number: u32,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let scan = Scan::of(clip, &Wanted::Groups(span), &wanted)?;
         let init = init(&scan);
         let header = header(&scan, number);
         let bytes = size_of::<Self>() + init.len() + header.len() + scan.content.bytes();
@@ -44,6 +51,7 @@ impl Segment {
             clip: Arc::clone(clip),
             init,
             header,
+            streams: scan.tracks.iter().map(|track| track.stream).collect(),
             content: scan.content,
         })
     }
@@ -52,6 +60,11 @@ impl Segment {
     /// where it changes, a player has to be told.
     pub fn init(&self) -> Bytes {
         self.init.clone()
+    }
+
+    /// The streams that are in it, by their positions in the program.
+    pub fn streams(&self) -> &[usize] {
+        &self.streams
     }
 
     /// Its bytes.

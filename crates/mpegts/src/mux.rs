@@ -81,6 +81,8 @@ pub struct Muxer {
     pmt_section: Vec<u8>,
     /// The counter of the next packet with payload, of each PID that was ever written.
     counters: Vec<(Pid, u8)>,
+    /// The first packet of each stream says that counters begin there.
+    is_spliced: bool,
 }
 
 impl Muxer {
@@ -98,6 +100,17 @@ impl Muxer {
             pat,
             pmt,
             counters: Vec::new(),
+            is_spliced: false,
+        }
+    }
+
+    /// What is written stands behind packets that another one wrote: the first packet of each stream has the
+    /// discontinuity indicator (13818-1 2.4.3.5), so that nobody misses any between.
+    #[must_use]
+    pub fn spliced(self) -> Self {
+        Self {
+            is_spliced: true,
+            ..self
         }
     }
 
@@ -148,6 +161,7 @@ impl Muxer {
     /// If there is no stream with the index `unit.stream`.
     pub fn write_unit(&mut self, out: &mut Vec<u8>, unit: Unit<'_>) {
         let stream = &self.config.streams[unit.stream];
+        let is_splice = self.is_splice(stream.pid);
         let counter = counter_of(&mut self.counters, stream.pid);
         let payload_len = unit.payload.iter().map(|piece| piece.len()).sum();
         let header = pes_header(stream.stream_id, unit.pts, unit.dts, payload_len);
@@ -156,7 +170,7 @@ impl Muxer {
             pieces: unit.payload.iter(),
             left: header.len() + payload_len,
         };
-        let mut adaptation = adaptation_fields(unit.random_access, unit.pcr);
+        let mut adaptation = adaptation_fields(is_splice, unit.random_access, unit.pcr);
         let mut unit_start = true;
         out.reserve((source.left / BODY_LEN + 2) * PACKET_LEN);
         while source.left > 0 {
@@ -171,15 +185,21 @@ impl Muxer {
     /// Appends a packet with nothing but the clock, for when no unit is due to carry it.
     pub fn write_pcr(&mut self, out: &mut Vec<u8>, pcr: Pcr) {
         let pid = self.pmt.pcr_pid;
+        let is_splice = self.is_splice(pid);
         // Without payload, the counter stays that of the packet before.
         let counter = counter_of(&mut self.counters, pid).wrapping_sub(1) & 0x0f;
         let head = header_bytes(pid, false, counter);
         write_packet(
             out,
             head,
-            &adaptation_fields(false, Some(pcr)),
+            &adaptation_fields(is_splice, false, Some(pcr)),
             &mut Source::default(),
         );
+    }
+
+    /// Whether the next packet on `pid` follows one that another has written.
+    fn is_splice(&self, pid: Pid) -> bool {
+        self.is_spliced && self.counters.iter().all(|&(known, _)| known != pid)
     }
 }
 
@@ -292,9 +312,10 @@ fn pes_header(stream_id: u8, pts: Ticks, dts: Ticks, payload_len: usize) -> Shor
 }
 
 /// The flags of an adaptation field and what follows them; nothing, if they say nothing.
-fn adaptation_fields(random_access: bool, pcr: Option<Pcr>) -> Short {
+fn adaptation_fields(discontinuity: bool, random_access: bool, pcr: Option<Pcr>) -> Short {
     let mut fields = Short::default();
-    let flags = u8::from(random_access) << 6 | u8::from(pcr.is_some()) << 4;
+    let flags =
+        u8::from(discontinuity) << 7 | u8::from(random_access) << 6 | u8::from(pcr.is_some()) << 4;
     if flags != 0 {
         fields.extend(&[flags]);
     }
@@ -500,6 +521,38 @@ mod tests {
             assert!(!packet.unit_start());
             let adaptation = packet.adaptation().unwrap_or_default();
             assert_eq!(adaptation, Adaptation::default());
+        }
+    }
+
+    #[test]
+    fn a_spliced_stream_begins_with_a_discontinuity() {
+        let unit = Unit {
+            stream: 0,
+            pts: Ticks(900),
+            dts: Ticks(900),
+            random_access: false,
+            pcr: None,
+            payload: &[&[7; 400]],
+        };
+        let mut out = Vec::new();
+        let mut muxer = Muxer::new(config()).spliced();
+        muxer.write_pcr(&mut out, Pcr::new(5));
+        muxer.write_unit(&mut out, unit.clone());
+        muxer.write_unit(&mut out, Unit { stream: 1, ..unit });
+        let indicated: Vec<(Pid, bool)> = packets(&out)
+            .iter()
+            .map(|packet| {
+                let field = packet.adaptation();
+                (packet.pid(), field.is_some_and(|field| field.discontinuity))
+            })
+            .collect();
+        for pid in config().streams.iter().map(|stream| stream.pid) {
+            let mut of_pid = indicated.iter().filter(|(other, _)| *other == pid);
+            assert_eq!(of_pid.next(), Some(&(pid, true)), "the first");
+            assert!(
+                of_pid.all(|(_, is_indicated)| !is_indicated),
+                "and no other"
+            );
         }
     }
 

@@ -381,6 +381,7 @@ impl State {
                 && entry.is(Entry::KEY)
                 && entry.offset >= self.log.first_block() * crate::slab::SLAB_LEN as u64
             {
+                let place = self.log.place_key(&entry);
                 self.log.push_key(Key {
                     offset: entry.offset,
                     pts: entry.pts,
@@ -389,6 +390,7 @@ impl State {
                     table_counters,
                     is_open: entry.is(Entry::OPEN),
                     has_parameters: entry.is(Entry::PARAMETERS) || !is_video,
+                    place,
                 });
             }
         }

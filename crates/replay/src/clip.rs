@@ -132,7 +132,17 @@ impl Channel {
     }
 
     /// Pins what a plan needs while nothing of it can go, and then makes the clip.
-    pub(crate) fn make(self: &Arc<Self>, mut state: MutexGuard<'_, State>, mut plan: Plan) -> Kept {
+    pub(crate) fn make(self: &Arc<Self>, state: MutexGuard<'_, State>, mut plan: Plan) -> Kept {
+        place_on_timeline(&mut plan.parts);
+        self.make_as_placed(state, plan)
+    }
+
+    /// The same with parts that have their place on a timeline.
+    pub(crate) fn make_as_placed(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        plan: Plan,
+    ) -> Kept {
         let pins: Vec<PinKey> = plan
             .stretches()
             .into_iter()
@@ -140,7 +150,6 @@ impl Channel {
             .collect();
         drop(state);
 
-        place_on_timeline(&mut plan.parts);
         let layout = Layout::new(&plan.parts, &plan.faults, plan.limit, Blocks::new(self));
         let blocks = layout.blocks(&plan.parts);
         let pins = self.pin_instead(pins, &blocks);

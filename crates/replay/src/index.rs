@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use lookback_mpegts::Ticks;
 
+use crate::numbering::Place;
+
 /// One complete access unit (for audio: one PES packet, which may hold several frames).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Entry {
@@ -88,6 +90,8 @@ pub(crate) struct Key {
     /// Pictures follow that refer to what came before it.
     pub(crate) is_open: bool,
     pub(crate) has_parameters: bool,
+    /// The segment that it is in.
+    pub(crate) place: Place,
 }
 
 impl Key {

@@ -24,6 +24,7 @@ mod follow;
 mod index;
 mod layout;
 mod log;
+mod numbering;
 mod plan;
 mod problem;
 mod product;
@@ -32,6 +33,7 @@ mod rendition;
 mod replays;
 mod run;
 mod scan;
+mod segment;
 mod slab;
 mod sniff;
 mod units;
@@ -50,5 +52,6 @@ pub use replays::{
     Angle, Edit, Full, Policy, Replay, ReplayError, Replays, Save, Saved, Trim, TrimError, WhenFull,
 };
 pub use run::{Program, SILENCE};
+pub use segment::{Segment, SegmentError, Segments};
 pub use units::{Placed, Unit, Units};
 pub use wall::Wall;

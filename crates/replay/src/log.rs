@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::budget::Budget;
 use crate::index::{Cursor, Entry, Fault, FaultKind, Key};
+use crate::numbering::{Numbering, Place};
 use crate::run::Run;
 use crate::slab::{SLAB_LEN, Slab};
 
@@ -94,6 +95,8 @@ pub(crate) struct Log {
     /// The runs of the window, oldest first.
     pub(crate) runs: VecDeque<Arc<Run>>,
     pub(crate) faults: VecDeque<Fault>,
+    /// Which segment each key is in.
+    pub(crate) numbering: Numbering,
     /// Offset behind the last byte.
     pub(crate) end: u64,
 }
@@ -114,6 +117,7 @@ impl Log {
             keys: VecDeque::new(),
             runs: VecDeque::new(),
             faults: VecDeque::new(),
+            numbering: Numbering::default(),
             end: 0,
         }
     }
@@ -136,6 +140,16 @@ impl Log {
         newest.push(entry);
         let entry = newest.entries.len() - 1;
         Some(Cursor { block, entry })
+    }
+
+    /// Finds the segment that a key is in, which has just come.
+    pub(crate) fn place_key(&mut self, entry: &Entry) -> Place {
+        let run = self.run_at(entry.offset);
+        let parameters = run.and_then(|run| run.parameters_since(entry.offset));
+        let start = run.map_or(0, |run| run.start);
+        let is_whole = !entry.is(Entry::DAMAGED);
+        self.numbering
+            .place(start, parameters.unwrap_or(start), entry.pts, is_whole)
     }
 
     pub(crate) fn push_key(&mut self, key: Key) {

@@ -247,6 +247,7 @@ impl Clip {
             table_counters: tables.map(|pid| counters.get(&pid).copied().unwrap_or(0)),
             is_open: entry.is(Entry::OPEN),
             has_parameters: entry.is(Entry::PARAMETERS) || !run.tracks[run.cut].codec.is_video(),
+            place: part.key.place,
         })
     }
 

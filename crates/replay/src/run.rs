@@ -95,6 +95,13 @@ impl Run {
             .map(|(_, sets)| sets)
     }
 
+    /// Where the parameter sets begin to hold that hold for a picture at `offset`.
+    pub(crate) fn parameters_since(&self, offset: u64) -> Option<u64> {
+        let later = self.parameters.partition_point(|(from, _)| *from <= offset);
+        let (from, _) = self.parameters.get(later.checked_sub(1)?)?;
+        Some(*from)
+    }
+
     /// Whether a player that decodes `self` goes on into `other` without noticing.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         let same_track = |(a, b): (&Track, &Track)| {
@@ -161,6 +168,10 @@ impl Run {
                 .map(|&track| self.tracks[track].silence.clone())
                 .collect(),
             video: self.tracks[self.cut].video.clone(),
+            audio: order
+                .iter()
+                .map(|&track| self.tracks[track].audio.clone())
+                .collect(),
         }
     }
 }
@@ -201,6 +212,7 @@ pub struct Program {
     codecs: Vec<Codec>,
     silences: Vec<Option<Silence>>,
     video: Option<VideoFormat>,
+    audio: Vec<Option<AudioFormat>>,
 }
 
 impl Program {
@@ -217,6 +229,16 @@ impl Program {
     /// What each stream carries.
     pub fn codecs(&self) -> &[Codec] {
         &self.codecs
+    }
+
+    /// How the pictures of the first stream look, once it is known.
+    pub fn video(&self) -> Option<&VideoFormat> {
+        self.video.as_ref()
+    }
+
+    /// How the sound of a stream is made, once it is known.
+    pub fn audio(&self, stream: usize) -> Option<&AudioFormat> {
+        self.audio.get(stream)?.as_ref()
     }
 
     /// A black keyframe for the first stream; `None` where it is not known how to make one.

@@ -12,6 +12,7 @@ use crate::index::{Cursor, Entry};
 use crate::layout::Blocks;
 use crate::log::block_of;
 use crate::plan::Part;
+use crate::segment::Segment;
 
 /// Longest PES header: 9 bytes and as many as one byte can count.
 const PES_HEADER_MAX: usize = 9 + 255;
@@ -59,6 +60,8 @@ pub struct Units {
     next: Cursor,
     /// The keyframe that was sought, while what belongs before it may still come.
     from: Option<Entry>,
+    /// The segment that is wanted of the clip.
+    within: Option<Segment>,
 }
 
 impl Units {
@@ -69,6 +72,15 @@ impl Units {
             part: 0,
             next,
             from: None,
+            within: None,
+        }
+    }
+
+    /// The units of a segment of the channel.
+    pub(crate) fn within(clip: Arc<Clip>, segment: Segment) -> Self {
+        Self {
+            within: Some(segment),
+            ..Self::new(clip)
         }
     }
 
@@ -141,7 +153,9 @@ impl Units {
         let track = &part.run.tracks[entry.track()];
         let mut blocks = Blocks::new(self.clip.source());
         let mut payload = payload(&mut blocks, &entry, track.pid).ok_or(Gone)?;
-        let is_start = entry.offset == self.from.map_or(part.key.offset, |from| from.offset);
+        let first = self.within.as_ref().map(|within| within.offsets.start);
+        let first = first.or(self.from.map(|from| from.offset));
+        let is_start = entry.offset == first.unwrap_or(part.key.offset);
         let is_picture = entry.track() == part.run.cut && track.codec.is_video();
         if is_start && is_picture && !entry.is(Entry::PARAMETERS) {
             let sets = part.run.parameters_at(entry.offset);
@@ -202,6 +216,13 @@ impl Units {
 
     /// Whether a unit belongs to what comes after the keyframe that was sought.
     fn is_from_here(&self, entry: &Entry, part: &Part) -> bool {
+        if let Some(within) = &self.within {
+            return if entry.track() == part.run.cut {
+                within.offsets.contains(&entry.offset)
+            } else {
+                within.span.contains(&entry.pts)
+            };
+        }
         let Some(from) = self.from else { return true };
         if entry.track() == part.run.cut {
             // Leading pictures lack what they refer to; behind the next key there are none of them.

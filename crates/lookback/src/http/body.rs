@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use lookback_mp4::Mp4;
-use lookback_replay::{Clip, Followed, Follower, Gone, Product};
+use lookback_mp4::{Mp4, Segment};
+use lookback_replay::{Clip, Followed, Follower, Gone, Product, Units};
 
 use crate::transport::Transport;
 
@@ -43,6 +43,18 @@ impl Stored for Clip {
 }
 
 impl Stored for Mp4 {
+    const FRAME_MAX: usize = COPIED_MAX;
+
+    fn len(&self) -> u64 {
+        self.len()
+    }
+
+    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+        self.read(offset, max)
+    }
+}
+
+impl Stored for Segment {
     const FRAME_MAX: usize = COPIED_MAX;
 
     fn len(&self) -> u64 {
@@ -103,6 +115,39 @@ impl<T: Stored> Body for StoredBody<T> {
     /// Exact, so that the answer has a length.
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left.end - self.left.start)
+    }
+}
+
+/// Units as a piece of a transport stream, which is written while it is read.
+pub(super) struct PieceBody {
+    units: Units,
+    transport: Transport,
+}
+
+impl PieceBody {
+    pub(super) fn new(units: Units, transport: Transport) -> Self {
+        Self { units, transport }
+    }
+}
+
+impl Body for PieceBody {
+    type Data = Bytes;
+    type Error = Gone;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
+        let mut buffer = Vec::new();
+        while buffer.len() < COPIED_MAX {
+            match self.units.next() {
+                Ok(Some(unit)) => self.transport.write(&unit, &mut buffer),
+                Ok(None) if buffer.is_empty() => return Poll::Ready(None),
+                Ok(None) => break,
+                Err(gone) => return Poll::Ready(Some(Err(gone))),
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(buffer.into()))))
     }
 }
 

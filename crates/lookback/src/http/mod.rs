@@ -7,6 +7,7 @@ mod body;
 mod decks;
 mod events;
 mod guard;
+mod hls;
 mod jobs;
 mod library;
 mod media;
@@ -61,6 +62,7 @@ pub(crate) struct App {
     /// Where deck main also plays, for answers.
     play_to: String,
     connections: Arc<Connections>,
+    hls: hls::Hls,
     /// Places for those who listen to events.
     listeners: Arc<Semaphore>,
 }
@@ -90,6 +92,7 @@ impl App {
             jobs,
             play_to,
             connections,
+            hls: hls::Hls::default(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
     }
@@ -108,6 +111,8 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
         .route("/live/{file}", get(media::live))
+        .route("/hls/{channel}/{file}", get(hls::playlist))
+        .route("/hls/{channel}/{kind}/{file}", get(hls::media))
         .route("/decks/{file}", get(decks::feed).head(decks::feed_head))
         .route("/jobs/{id}/{file}", get(jobs::result))
         .route("/healthz", get(api::health))

@@ -202,7 +202,7 @@ fn what_is_shown_is_exact_to_the_picture() {
     let recorded = record(&pictures, &cut_sound(&contents, START + FRAME, &[67 * 4]));
     // The group from picture 12 on holds the begin; the end is in that from 24 on.
     let at = |picture: i64| START + FRAME + picture * FRAME;
-    let tracks = file(&recorded, &[at(14)..at(26)]);
+    let tracks = file(&recorded, std::slice::from_ref(&(at(14)..at(26))));
     let [video, audio] = &tracks[..] else {
         panic!("two tracks: {}", tracks.len());
     };
@@ -250,7 +250,7 @@ fn pictures_in_front_of_the_first_keyframe_stay_out() {
     }
     let recorded = record(&pictures, &[]);
     let key = pictures[8].pts;
-    let tracks = file(&recorded, &[key..key + 4 * FRAME]);
+    let tracks = file(&recorded, std::slice::from_ref(&(key..key + 4 * FRAME)));
     assert_eq!(tracks[0].samples[0].bytes, pictures[8].sample());
     assert!(tracks[0].samples.iter().all(|sample| sample.pts >= 0));
     assert!(
@@ -439,7 +439,7 @@ proptest! {
         let recorded = record(&pictures, &[]);
         let at = |picture: i64| START + FRAME + picture * FRAME;
         let until = (from + len).min(40);
-        let tracks = file(&recorded, &[at(from)..at(until)]);
+        let tracks = file(&recorded, std::slice::from_ref(&(at(from)..at(until))));
         let [(duration, Some(begin))] = tracks[0].edits[..] else {
             panic!("one edit");
         };

@@ -42,7 +42,12 @@ fn segments_from_key_to_key_make_up_the_whole() {
     let mut audio: Vec<Sample> = Vec::new();
     let mut init = None;
     for group in 0..6 {
-        let segment = Segment::new(&recorded.clip, at(group)..at(group + 1), group as u32 + 1);
+        let segment = Segment::new(
+            &recorded.clip,
+            at(group)..at(group + 1),
+            group as u32 + 1,
+            |_| true,
+        );
         let segment = segment.expect("a segment");
         let known = init.get_or_insert_with(|| segment.init());
         assert_eq!(*known, segment.init(), "one init segment for all");
@@ -74,6 +79,28 @@ fn segments_from_key_to_key_make_up_the_whole() {
 #[test]
 fn a_segment_must_hold_a_picture() {
     let (_, _, recorded) = recorded();
-    let refused = Segment::new(&recorded.clip, Ticks(0)..Ticks(9), 1).err();
+    let refused = Segment::new(&recorded.clip, Ticks(0)..Ticks(9), 1, |_| true).err();
     assert!(matches!(refused, Some(Error::EmptySpan)), "{refused:?}");
+}
+
+#[test]
+fn a_segment_has_the_streams_that_are_wanted() {
+    let (pictures, contents, recorded) = recorded();
+    let at = |group: i64| Ticks(START + 2 * FRAME + group * GROUP * FRAME);
+    for (stream, track) in [(0, 1), (1, 2)] {
+        let segment = Segment::new(&recorded.clip, at(0)..at(1), 1, |other| other == stream);
+        let segment = segment.expect("a segment");
+        assert_eq!(segment.streams(), [stream]);
+        let tracks = fragment(&segment.init(), &read(&segment));
+        let [(number, samples)] = &tracks[..] else {
+            panic!("one track: {tracks:?}");
+        };
+        assert_eq!(*number, track);
+        let first = if stream == 0 {
+            pictures[0].sample()
+        } else {
+            contents[0].clone()
+        };
+        assert_eq!(samples[0].bytes, first);
+    }
 }

@@ -10,6 +10,7 @@ mod products;
 mod renditions;
 mod replays;
 mod runs;
+mod segments;
 mod selections;
 mod status;
 mod support;

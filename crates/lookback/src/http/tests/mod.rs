@@ -2,6 +2,7 @@
 
 mod api;
 mod decks;
+mod hls;
 mod jobs;
 mod media;
 mod posters;

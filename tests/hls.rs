@@ -1,0 +1,374 @@
+//! HLS: what players make of the playlists, and that segments are what they are said to be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+
+use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaSegment};
+use tempfile::TempDir;
+
+use crate::support::card::{self, FPS};
+use crate::support::cut::assert_contiguous;
+use crate::support::ffmpeg::{self, complaints, ffmpeg, number, probe};
+use crate::support::http;
+use crate::support::mpv::Mpv;
+use crate::support::process::output_of;
+use crate::support::server::{self, Server};
+use crate::support::{eventually, folder, free_port, text};
+
+const SECONDS: u32 = 11;
+const PICTURES: usize = SECONDS as usize * FPS as usize;
+
+#[test]
+fn h264_and_aac() {
+    let recording = Recording::made_by("-c:v libx264 -preset ultrafast -bf 0 -g 15 -c:a aac");
+    let index = recording.index();
+    assert!(index.alternatives.is_empty(), "one track of sound is in it");
+    let [variant] = &index.variants[..] else {
+        panic!("one variant: {index:?}");
+    };
+    assert_eq!(variant.uri, "all.m3u8");
+    let codecs = variant.codecs.as_deref().expect("codecs");
+    assert!(
+        codecs.starts_with("avc1.") && codecs.ends_with(",mp4a.40.2"),
+        "{codecs}"
+    );
+    let size = variant.resolution.expect("a size");
+    assert_eq!(
+        (size.width, size.height),
+        (card::WIDTH as u64, card::HEIGHT as u64)
+    );
+    assert_eq!(variant.frame_rate, Some(FPS as f64));
+    assert!(Some(variant.bandwidth) >= variant.average_bandwidth);
+    recording.check("all");
+    recording.check("ts");
+    recording.check("video");
+    recording.watch("index");
+    recording.watch("ts");
+}
+
+#[test]
+fn hevc_with_open_gops() {
+    let x265 = "log-level=error:keyint=30:min-keyint=30:open-gop=1:bframes=4";
+    let video = format!("-c:v libx265 -preset ultrafast -x265-params {x265}");
+    let recording = Recording::made_by(&format!("{video} -c:a aac"));
+    let index = recording.index();
+    let codecs = index.variants[0].codecs.as_deref().expect("codecs");
+    assert!(codecs.starts_with("hvc1."), "{codecs}");
+    recording.check("all");
+    recording.check("ts");
+    recording.watch("index");
+}
+
+#[test]
+fn two_tracks_of_sound() {
+    let audio = "-map 0:v -map 0:a -map 0:a -c:a aac -metadata:s:a:1 language=deu";
+    let recording = Recording::made_by(&format!(
+        "{audio} -c:v libx264 -preset veryfast -bf 2 -g 30"
+    ));
+    let index = recording.index();
+    assert_eq!(index.variants[0].uri, "video.m3u8");
+    assert_eq!(index.variants[0].audio.as_deref(), Some("sound"));
+    let told: Vec<_> = index
+        .alternatives
+        .iter()
+        .map(|sound| {
+            assert_eq!(sound.media_type, AlternativeMediaType::Audio);
+            (
+                sound.uri.as_deref(),
+                sound.language.as_deref(),
+                sound.default,
+            )
+        })
+        .collect();
+    let expected = [
+        (Some("sound-1.m3u8"), None, true),
+        (Some("sound-2.m3u8"), Some("deu"), false),
+    ];
+    assert_eq!(told, expected);
+    recording.check("video");
+    recording.watch("index");
+    let probed = probe(
+        &recording.server.url("/hls/main/index.m3u8"),
+        "-show_streams",
+    );
+    let streams = probed["streams"].as_array().expect("streams");
+    let kinds = |kind: &str| {
+        streams
+            .iter()
+            .filter(|stream| stream["codec_type"] == kind)
+            .count()
+    };
+    assert_eq!((kinds("video"), kinds("audio")), (1, 2));
+    // The sound of all segments of a track, one behind the other, is whole.
+    for kind in ["sound-1", "sound-2"] {
+        let file = recording.whole(kind, &recording.playlist(kind).segments);
+        assert_eq!(complaints(text(&file)), "", "{kind}");
+        let probed = probe(text(&file), "-show_packets");
+        let packets = probed["packets"].as_array().expect("packets");
+        let times: Vec<f64> = packets
+            .iter()
+            .map(|packet| number(&packet["pts_time"]))
+            .collect();
+        let length = times[times.len() - 1] - times[0];
+        assert!(
+            (length - f64::from(SECONDS)).abs() < 0.8,
+            "{kind}: {length}"
+        );
+        let frame = 1024.0 / 48_000.0;
+        for pair in times.windows(2) {
+            assert!(
+                (pair[1] - pair[0] - frame).abs() < 0.001,
+                "{kind}: {pair:?}"
+            );
+        }
+    }
+}
+
+/// A run that ends, and one of another format behind it.
+#[test]
+fn runs_of_other_formats() {
+    let folder = folder();
+    let port = free_port();
+    let server = Server::start(
+        folder.path(),
+        &["--input", &format!("tcp://127.0.0.1:{port}")],
+    );
+    let hevc = folder.path().join("hevc.ts");
+    let x265 = "log-level=error:keyint=30";
+    card::encode(
+        &hevc,
+        5,
+        &format!("-c:v libx265 -preset ultrafast -x265-params {x265}"),
+    );
+    let runs = [
+        card::bytes(5, card::START),
+        fs::read(&hevc).expect("it was just made"),
+    ];
+    let mut sent = 0;
+    for run in &runs {
+        let mut source = eventually("lookback listens", || {
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+        source.write_all(run).expect("it is read");
+        drop(source);
+        sent += run.len() as u64;
+        server.wait_for("the run is over", |channel| {
+            channel["received_bytes"] == sent && channel["state"] == "waiting"
+        });
+    }
+    let recording = Recording { server, folder };
+    let list = recording.playlist("all").segments;
+    let seams: Vec<usize> = (0..list.len())
+        .filter(|&at| list[at].discontinuity)
+        .collect();
+    let [seam] = seams[..] else {
+        panic!("one seam: {seams:?}");
+    };
+    for (segments, codec) in [(&list[..seam], "h264"), (&list[seam..], "hevc")] {
+        let maps = segments
+            .iter()
+            .filter(|segment| segment.map.is_some())
+            .count();
+        assert_eq!(maps, 1, "one for each run");
+        let file = recording.whole("all", segments);
+        assert_eq!(complaints(text(&file)), "", "{codec}");
+        let probed = probe(text(&file), "-show_streams -select_streams v");
+        assert_eq!(probed["streams"][0]["codec_name"], codec);
+        let counters = card::counters(text(&file));
+        assert_eq!(counters.len(), 5 * FPS as usize, "{codec}");
+        assert_contiguous(&counters);
+    }
+}
+
+/// While recording goes on the list grows, and what was in it stays what it was.
+#[test]
+fn the_list_grows_and_players_follow() {
+    let folder = folder();
+    let mut command = server::command(
+        folder.path(),
+        &["demo", "--listen", "127.0.0.1:0", "--keep", "8s"],
+    );
+    let server = Server::spawn(folder.path(), &mut command);
+    let recording = Recording { server, folder };
+    let mut seen: BTreeMap<u64, (String, Vec<u8>)> = BTreeMap::new();
+    eventually("segments have come and gone", || {
+        let response = recording.server.get("/hls/main/all.m3u8");
+        if response.status == 503 {
+            return None;
+        }
+        let list = parsed(&response.bytes());
+        for (segment, number) in list.segments.iter().zip(list.media_sequence..) {
+            let response = recording.server.get(&format!("/hls/main/{}", segment.uri));
+            // It may have been passed since the list was made.
+            if response.status == 200 {
+                assert!(f64::from(segment.duration) <= list.target_duration as f64);
+                let bytes = response.bytes();
+                let (uri, before) = seen
+                    .entry(number)
+                    .or_insert_with(|| (segment.uri.clone(), bytes.clone()));
+                assert_eq!(*uri, segment.uri, "segment {number}");
+                assert!(*before == bytes, "segment {number} has changed");
+            } else {
+                assert_eq!(response.status, 410);
+            }
+        }
+        (list.media_sequence >= 2 && seen.len() >= 5).then_some(())
+    });
+    let numbers: Vec<u64> = seen.keys().copied().collect();
+    assert_contiguous(&numbers);
+    let passed = recording.server.get(&format!("/hls/main/{}", seen[&0].0));
+    assert_eq!(passed.status, 410);
+    assert_eq!(passed.json()["code"], "segment_passed");
+
+    let mut mpv = Mpv::open(
+        recording.folder.path(),
+        &recording.server.url("/hls/main/index.m3u8"),
+    );
+    let from = mpv.position();
+    eventually("mpv plays beyond what was there when it began", || {
+        (mpv.position() > from + 4.0).then_some(())
+    });
+    // Its demuxer reads the map again with each new playlist, and says so.
+    let complaints = mpv.complaints();
+    let mut others = complaints
+        .lines()
+        .filter(|line| !line.contains("Found duplicated MOOV Atom"));
+    assert_eq!(others.next(), None);
+}
+
+struct Recording {
+    server: Server,
+    folder: TempDir,
+}
+
+impl Recording {
+    /// Of the test card, as ffmpeg encodes it with these arguments.
+    fn made_by(arguments: &str) -> Self {
+        let folder = folder();
+        let [card, input] = ["card.ts", "recording.ts"].map(|name| folder.path().join(name));
+        card::write(&card, SECONDS);
+        ffmpeg::make(
+            &[Path::new(&card)],
+            &format!("{arguments} -f mpegts"),
+            &input,
+        );
+        let len = fs::metadata(&input).expect("it was just written").len();
+        let server = Server::start(folder.path(), &["--input", text(&input)]);
+        server.wait_for("the file is read", |channel| {
+            channel["received_bytes"] == len && channel["state"] == "waiting"
+        });
+        Self { server, folder }
+    }
+
+    fn index(&self) -> MasterPlaylist {
+        let response = self.server.get("/hls/main/index.m3u8");
+        assert_eq!(response.status, 200);
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/vnd.apple.mpegurl")
+        );
+        let (_, index) = m3u8_rs::parse_master_playlist(&response.bytes()).expect("a playlist");
+        index
+    }
+
+    fn playlist(&self, kind: &str) -> MediaPlaylist {
+        let response = self.server.get(&format!("/hls/main/{kind}.m3u8"));
+        assert_eq!(response.status, 200);
+        parsed(&response.bytes())
+    }
+
+    fn fetch(&self, uri: &str) -> Vec<u8> {
+        let path = format!("/hls/main/{uri}");
+        let response = self.server.get(&path);
+        assert_eq!(response.status, 200, "{uri}");
+        let cache = response.header("cache-control").expect("it may be kept");
+        assert!(cache.contains("immutable"), "{cache}");
+        let tag = response.header("etag").expect("a tag").to_owned();
+        let known = http::get(&path).header("If-None-Match", &tag);
+        assert_eq!(self.server.send(&known).status, 304);
+        response.bytes()
+    }
+
+    /// Segments, each behind its map where it is the first to have it, as a file.
+    fn whole(&self, kind: &str, segments: &[MediaSegment]) -> PathBuf {
+        let mut bytes = Vec::new();
+        for segment in segments {
+            if let Some(map) = &segment.map {
+                bytes.extend(self.fetch(&map.uri));
+            }
+            bytes.extend(self.fetch(&segment.uri));
+        }
+        let name = if kind == "ts" {
+            "whole.ts"
+        } else {
+            "whole.mp4"
+        };
+        let file = self.folder.path().join(name);
+        fs::write(&file, bytes).expect("the test's folder takes files");
+        file
+    }
+
+    /// Each segment decodes alone, and all together are all pictures.
+    fn check(&self, kind: &str) {
+        let list = self.playlist(kind);
+        assert!(list.segments.len() >= 5, "{kind}: {}", list.segments.len());
+        let map = list.segments[0].map.clone();
+        assert_eq!(map.is_some(), kind != "ts");
+        let mut dated = None;
+        for segment in &list.segments {
+            assert!(f64::from(segment.duration) <= list.target_duration as f64);
+            let alone = MediaSegment {
+                map: map.clone(),
+                ..segment.clone()
+            };
+            let file = self.whole(kind, &[alone]);
+            assert_eq!(complaints(text(&file)), "", "{kind}: {}", segment.uri);
+            let at = segment
+                .program_date_time
+                .expect("a time")
+                .timestamp_millis();
+            if let Some(expected) = dated.replace(at + (segment.duration * 1000.0) as i64) {
+                assert!((at - expected).abs() <= 2, "{at} and not {expected}");
+            }
+        }
+        let file = self.whole(kind, &list.segments);
+        assert_eq!(complaints(text(&file)), "", "{kind}");
+        let counters = card::counters(text(&file));
+        assert_eq!(counters.len(), PICTURES, "{kind}");
+        assert_contiguous(&counters);
+    }
+
+    /// ffmpeg follows the playlist from its beginning to its last picture.
+    fn watch(&self, playlist: &str) {
+        let url = self.server.url(&format!("/hls/main/{playlist}.m3u8"));
+        let file = self.folder.path().join("watched.mkv");
+        let mut command = ffmpeg();
+        command.args([
+            "-live_start_index",
+            "0",
+            "-i",
+            &url,
+            "-map",
+            "0:v",
+            "-c",
+            "copy",
+        ]);
+        // It waits for what comes after the last one.
+        let pictures = (PICTURES - 10).to_string();
+        output_of(command.args(["-frames:v", &pictures]).arg(&file));
+        assert_eq!(complaints(text(&file)), "", "{playlist}");
+        let counters = card::counters(text(&file));
+        // The cut is made in the order of decoding: among the last ones some are missing.
+        let whole = PICTURES - 20;
+        assert!(counters.len() >= whole, "{playlist}: {}", counters.len());
+        assert_contiguous(&counters[..whole]);
+    }
+}
+
+fn parsed(text: &[u8]) -> MediaPlaylist {
+    let (_, list) = m3u8_rs::parse_media_playlist(text).expect("a playlist");
+    list
+}
