@@ -218,7 +218,7 @@ fn a_file_that_is_too_large_stays_where_it_is() {
     let path = folder.path().join("clips/long.ts");
     let mut file = fs::read(&path).expect("it was written");
     // Null packets: what they hold does not matter.
-    let mut null = vec![0xff; 188];
+    let mut null = [0xff; 188];
     null[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
     file.extend(null.repeat(40_000_000 / 188));
     fs::write(&path, file).expect("the test's folder takes files");

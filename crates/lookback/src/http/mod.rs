@@ -64,7 +64,6 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(
-        recorder: Arc<Recorder>,
         shelf: Arc<Shelf>,
         archive: Arc<Archive>,
         plans: Arc<Plans>,
@@ -74,7 +73,7 @@ impl App {
         connections: Arc<Connections>,
     ) -> Self {
         Self {
-            recorder,
+            recorder: Arc::clone(shelf.look().recorder()),
             shelf,
             archive,
             plans,
