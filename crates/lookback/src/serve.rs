@@ -108,7 +108,6 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     );
     let play_to = sinks_of(&settings, &Name::main()).join(" and ");
     let app = App::new(
-        recorder,
         shelf,
         archive,
         plans,

@@ -73,7 +73,6 @@ impl App {
         reason = "it is put together in one place, each part under its own name"
     )]
     pub(crate) fn new(
-        recorder: Arc<Recorder>,
         shelf: Arc<Shelf>,
         archive: Arc<Archive>,
         plans: Arc<Plans>,
@@ -83,7 +82,7 @@ impl App {
         connections: Arc<Connections>,
     ) -> Self {
         Self {
-            recorder,
+            recorder: Arc::clone(shelf.look().recorder()),
             shelf,
             archive,
             plans,

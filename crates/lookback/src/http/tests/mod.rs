@@ -77,7 +77,6 @@ fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Serve
     }
     let archive = Archive::new(Arc::clone(&shelf), jobs.clone(), None, false);
     let app = App::new(
-        Arc::clone(&recorder),
         Arc::clone(&shelf),
         archive,
         Arc::default(),
