@@ -537,7 +537,7 @@ mod tests {
         let mut out = Vec::new();
         let mut muxer = Muxer::new(config()).spliced();
         muxer.write_pcr(&mut out, Pcr::new(5));
-        muxer.write_unit(&mut out, unit.clone());
+        muxer.write_unit(&mut out, unit);
         muxer.write_unit(&mut out, Unit { stream: 1, ..unit });
         let indicated: Vec<(Pid, bool)> = packets(&out)
             .iter()
