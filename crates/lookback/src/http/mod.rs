@@ -68,10 +68,6 @@ pub(crate) struct App {
 }
 
 impl App {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "it is put together in one place, each part under its own name"
-    )]
     pub(crate) fn new(
         shelf: Arc<Shelf>,
         archive: Arc<Archive>,
