@@ -66,7 +66,7 @@ fn table() {
 /// 0 to 20 s, in no order, short ones more often.
 fn idle(play: u32) -> Duration {
     let even = (f64::from(play) * 0.618_034).fract();
-    Duration::from_secs_f64(20.0 * even.powi(4))
+    Duration::from_secs_f64(20.0 * even.powi(6))
 }
 
 /// OBS with a replay buffer and its script, and a server that records its demo.
