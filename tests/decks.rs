@@ -306,7 +306,15 @@ fn a_deck_shows_what_is_recorded() {
 /// Black before the play and after it, and nothing that a decoder stumbles over in between.
 #[test]
 fn an_empty_deck_can_be_black() {
-    let stage = Stage::with(&["--idle", "black"]);
+    let x265 = "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=15:bframes=0";
+    is_black_when_empty(&Stage::with(&["--idle", "black"]));
+    is_black_when_empty(&Stage::of(
+        |input| card::encode(input, 6, x265),
+        &["--idle", "black"],
+    ));
+}
+
+fn is_black_when_empty(stage: &Stage) {
     let reader = Reader::start(stage.feed());
     eventually("it is black at once", || {
         (reader.len() > 188 * 30).then_some(())

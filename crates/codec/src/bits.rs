@@ -160,10 +160,21 @@ impl Written {
         self
     }
 
+    /// Filled up to a whole byte with zero bits.
+    pub(crate) fn aligned(mut self) -> Self {
+        self.free = 0;
+        self
+    }
+
     /// The bytes of a NAL unit: with its stop bit and emulation prevention.
     pub(crate) fn nal(self) -> Vec<u8> {
+        self.fields(&[(1, 1)]).escaped()
+    }
+
+    /// The bytes with emulation prevention; the stop bit is among them.
+    pub(crate) fn escaped(self) -> Vec<u8> {
         let mut escaped = Vec::new();
-        for byte in self.fields(&[(1, 1)]).bytes {
+        for byte in self.bytes {
             if byte <= 3 && escaped.ends_with(&[0, 0]) {
                 escaped.push(3);
             }

@@ -3,8 +3,11 @@
 //! It is a keyframe with parameter sets of its own, under ids that encoders do not use, so that it stands in a
 //! stream without touching what comes before and after it.
 
-use crate::bits::Written;
 use crate::{Codec, VideoFormat};
+
+mod cabac;
+mod h264;
+mod hevc;
 
 /// A picture of the size of `format`, in 8 bits and 4:2:0, as one access unit with start codes. `None` where
 /// no black is known of the codec, or the size is none that it can have.
@@ -13,100 +16,14 @@ pub fn black(format: &VideoFormat) -> Option<Vec<u8>> {
     let (width, height) = (format.width, format.height);
     let is_possible = (1..=SIDE_MAX).contains(&width) && (1..=SIDE_MAX).contains(&height);
     match format.codec {
-        Codec::H264 if is_possible => Some(h264(width, height)),
+        Codec::H264 if is_possible => Some(h264::picture(width, height)),
+        Codec::Hevc if is_possible => Some(hevc::picture(width, height)),
         _ => None,
     }
 }
 
-/// The longest side of level 6.2 is longer; decoders are not.
+/// Decoders take no longer side, although level 6.2 has one.
 const SIDE_MAX: u32 = 8192;
-
-const MACROBLOCK: u32 = 16;
-
-const SEQUENCE_ID: u32 = 30;
-const PICTURE_ID: u32 = 254;
-
-/// At this quantizer one step of the first macroblock's only coefficient is four steps of brightness (8.5.10).
-const QP: u32 = 40;
-
-/// From the grey that is predicted where there is no neighbour, 128, down to 16 (ITU-R BT.709: black).
-const STEPS: u32 = (128 - 16) / 4;
-
-fn h264(width: u32, height: u32) -> Vec<u8> {
-    let (columns, rows) = (width.div_ceil(MACROBLOCK), height.div_ceil(MACROBLOCK));
-    let sequence = sequence_parameters(width, height);
-    let picture = picture_parameters();
-    let slice = slice(columns * rows);
-    [
-        (&[0x09, 0xf0][..]),
-        &[&[0x67], &sequence.nal()[..]].concat(),
-        &[&[0x68], &picture.nal()[..]].concat(),
-        &[&[0x65], &slice.nal()[..]].concat(),
-    ]
-    .iter()
-    .flat_map(|unit| [&[0, 0, 0, 1], *unit].concat())
-    .collect()
-}
-
-/// seq_parameter_set_data (7.3.2.1.1): Constrained Baseline, level 6.2.
-fn sequence_parameters(width: u32, height: u32) -> Written {
-    let (columns, rows) = (width.div_ceil(MACROBLOCK), height.div_ceil(MACROBLOCK));
-    let right = (columns * MACROBLOCK - width) / 2;
-    let bottom = (rows * MACROBLOCK - height) / 2;
-    Written::default()
-        .fields(&[(8, 66), (8, 0xc0), (8, 62)])
-        // Its id, the length of frame_num, the order of showing is that of decoding, one reference.
-        .ue(&[SEQUENCE_ID, 0, 2, 1])
-        .fields(&[(1, 0)])
-        .ue(&[columns - 1, rows - 1])
-        // Whole frames, cropped.
-        .fields(&[(1, 1), (1, 1), (1, 1)])
-        .ue(&[0, right, 0, bottom])
-        .fields(&[(1, 0)])
-}
-
-/// pic_parameter_set_rbsp (7.3.2.2): variable length codes, and slices that turn the deblocking filter off.
-fn picture_parameters() -> Written {
-    Written::default()
-        .ue(&[PICTURE_ID, SEQUENCE_ID])
-        .fields(&[(1, 0), (1, 0)])
-        .ue(&[0, 0, 0])
-        .fields(&[(1, 0), (2, 0)])
-        .ue(&[0, 0, 0])
-        .fields(&[(1, 1), (1, 0), (1, 0)])
-}
-
-/// slice_layer_without_partitioning_rbsp (7.3.2.8): the first macroblock is black by itself, all others are
-/// like their neighbours.
-fn slice(macroblocks: u32) -> Written {
-    let first = Written::default()
-        // From the first macroblock on, all of them I.
-        .ue(&[0, 7, PICTURE_ID])
-        .fields(&[(4, 0)])
-        .ue(&[0])
-        .fields(&[(1, 0), (1, 0)])
-        .ue(&[signed(QP - 26), 1]);
-    let first = macroblock(first)
-        // One coefficient (table 9-5), -STEPS by an escape code (9.2.2.1), no zeros before it.
-        .fields(&[
-            (6, 0b000101),
-            (15, 0),
-            (1, 1),
-            (12, 2 * STEPS - 1 - 2 - 30),
-            (1, 1),
-        ]);
-    (1..macroblocks).fold(first, |slice, _| macroblock(slice).fields(&[(1, 1)]))
-}
-
-/// Intra 16x16 predicted by the mean of its neighbours, and its colours likewise.
-fn macroblock(slice: Written) -> Written {
-    slice.ue(&[3, 0, signed(0)])
-}
-
-/// se(v) of what is not negative (9.1.1), as ue(v).
-fn signed(value: u32) -> u32 {
-    (2 * value).saturating_sub(1)
-}
 
 #[cfg(test)]
 mod tests {
@@ -128,13 +45,18 @@ mod tests {
 
     #[test]
     fn it_is_a_keyframe_of_its_size() {
-        for (width, height) in [(1920, 1080), (640, 360), (2, 2), (3840, 2160)] {
-            let picture = black(&format(Codec::H264, width, height)).expect("a possible size");
-            let mut sets = crate::ParameterSets::new(Codec::H264);
+        let sizes = [(1920, 1080), (640, 360), (2, 2), (3840, 2160)];
+        let codecs = [Codec::H264, Codec::Hevc];
+        for (codec, (width, height)) in codecs
+            .iter()
+            .flat_map(|codec| sizes.map(|size| (*codec, size)))
+        {
+            let picture = black(&format(codec, width, height)).expect("a possible size");
+            let mut sets = crate::ParameterSets::new(codec);
             assert!(sets.update(&picture) && sets.is_complete());
             let told = sets.video_format().expect("known");
             assert_eq!((told.width, told.height), (width, height));
-            let Head::Found(found) = inspect(Codec::H264, &picture) else {
+            let Head::Found(found) = inspect(codec, &picture) else {
                 panic!("a picture")
             };
             assert_eq!(found.access, Access::Closed);
@@ -144,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_has_no_black_has_none() {
-        assert_eq!(black(&format(Codec::Hevc, 640, 360)), None);
+        assert_eq!(black(&format(Codec::Mpeg2Video, 640, 360)), None);
         assert_eq!(black(&format(Codec::H264, 0, 360)), None);
         assert_eq!(black(&format(Codec::H264, 640, 100_000)), None);
     }

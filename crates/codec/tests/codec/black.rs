@@ -7,9 +7,14 @@ use lookback_codec::{Codec, VideoFormat, black};
 
 #[test]
 fn every_pixel_is_black() {
-    for (width, height) in [(640, 360), (1920, 1080), (34, 18)] {
+    let codecs = [(Codec::H264, "h264"), (Codec::Hevc, "hevc")];
+    let sizes = [(640, 360), (1920, 1080), (34, 18)];
+    for ((codec, name), (width, height)) in codecs
+        .iter()
+        .flat_map(|codec| sizes.map(|size| (*codec, size)))
+    {
         let format = VideoFormat {
-            codec: Codec::H264,
+            codec,
             codec_string: String::new(),
             width,
             height,
@@ -18,20 +23,23 @@ fn every_pixel_is_black() {
             colour: None,
             sample_aspect: None,
         };
-        let decoded = decoded(&black(&format).expect("a possible size"));
+        let decoded = decoded(name, &black(&format).expect("a possible size"));
         let (luma, chroma) = decoded.split_at((width * height) as usize);
-        assert!(luma.iter().all(|&sample| sample == 16), "{width}x{height}");
+        assert!(
+            luma.iter().all(|&sample| sample == 16),
+            "{name} {width}x{height}"
+        );
         assert_eq!(chroma.len(), luma.len() / 2);
         assert!(
             chroma.iter().all(|&sample| sample == 128),
-            "{width}x{height}"
+            "{name} {width}x{height}"
         );
     }
 }
 
-fn decoded(picture: &[u8]) -> Vec<u8> {
+fn decoded(format: &str, picture: &[u8]) -> Vec<u8> {
     let mut ffmpeg = Command::new("ffmpeg")
-        .args(["-hide_banner", "-v", "warning", "-f", "h264", "-i", "-"])
+        .args(["-hide_banner", "-v", "warning", "-f", format, "-i", "-"])
         .args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

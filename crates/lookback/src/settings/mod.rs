@@ -95,7 +95,7 @@ pub(crate) struct Options {
     )]
     pub(crate) deck: Vec<Name>,
 
-    /// What the feed of an empty deck shows: the last picture ("last"), black (of H.264 only), or what is
+    /// What the feed of an empty deck shows: the last picture ("last"), black (of H.264 and HEVC), or what is
     /// recorded ("live"); repeat it for each deck [default: last].
     ///
     /// live:CHANNEL is that channel, and live+10s is ten seconds late; live:CHANNEL+10s is both.
