@@ -290,6 +290,7 @@ fn a_deck_shows_what_is_recorded() {
     let answer = server.send(&post("/api/v1/decks/main/load", &json!({"live": true})));
     assert_eq!(answer.json()["live"], true);
     thread::sleep(Duration::from_secs(3));
+    server.send(&post("/api/v1/decks/main/pause", &json!({})));
     let file = folder.path().join("live.ts");
     fs::write(&file, reader.stop()).expect("the test's folder takes files");
     assert_eq!(warnings(text(&file)), "");
@@ -323,7 +324,6 @@ fn is_black_when_empty(stage: &Stage) {
     eventually("it has played", || {
         (stage.state()["state"] == "idle").then_some(())
     });
-    thread::sleep(Duration::from_millis(200));
     let file = stage.folder.path().join("black.ts");
     fs::write(&file, reader.stop()).expect("the test's folder takes files");
     assert_eq!(warnings(text(&file)), "");

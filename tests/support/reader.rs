@@ -6,6 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::eventually;
+
+const PACKET: usize = 188;
+
+/// How one begins (ISO/IEC 13818-1, 2.4.3.3).
+const NULL_PACKET: [u8; 3] = [0x47, 0x1f, 0xff];
+
 /// Reads a feed on a thread of its own.
 pub(crate) struct Reader {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -42,12 +49,17 @@ impl Reader {
         self.bytes.lock().expect("nobody panics with it").len()
     }
 
-    /// What it has read, in whole packets.
+    /// What it has read once nothing comes any more: a deck at rest sends a packet without meaning each second.
     pub(crate) fn stop(self) -> Vec<u8> {
+        eventually("the feed is at rest", || {
+            let bytes = self.bytes.lock().expect("nobody panics with it");
+            let last = bytes.len().checked_sub(PACKET)?;
+            bytes[last..].starts_with(&NULL_PACKET).then_some(())
+        });
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("it only reads");
         let mut bytes = mem::take(&mut *self.bytes.lock().expect("nobody panics with it"));
-        bytes.truncate(bytes.len() / 188 * 188);
+        bytes.truncate(bytes.len() / PACKET * PACKET);
         bytes
     }
 }
