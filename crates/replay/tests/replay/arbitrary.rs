@@ -55,7 +55,7 @@ fn play(channel: &Arc<Channel>, now: Wall) {
         let Ok(clip) = channel.clip(selection, now) else {
             continue;
         };
-        let Ok(bytes) = read(&clip) else {
+        let Some(bytes) = read(&clip) else {
             // Memory can be so short that what others hold leaves no room for it.
             return;
         };
@@ -236,7 +236,7 @@ impl Session {
         let Ok(clip) = channel.clip(selection, self.now) else {
             return;
         };
-        let Ok(bytes) = read(&clip) else {
+        let Some(bytes) = read(&clip) else {
             // Memory can be so short that what others hold leaves no room for it.
             return;
         };
