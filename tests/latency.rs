@@ -31,17 +31,9 @@ fn table() {
     });
     let others = plays.div_ceil(PLAYS_FOR_ONE_OTHER);
     let mut stage = Stage::new();
-    let eye = stage.obs.watch("deck");
-    let mut rows = vec![
-        row("deck, idle for 0 to 20 s", plays, |play| {
-            thread::sleep(idle(play));
-            stage.play(&eye)
-        }),
-        row("OBS's own script", others, |_| stage.play_as_obs_does()),
-    ];
-    drop(eye);
+    let own = row("OBS's own script", others, |_| stage.play_as_obs_does());
     let mut opened = Vec::new();
-    rows.push(row("deck, first after a connect", others, |play| {
+    let first = row("deck, first after a connect", others, |play| {
         let name = format!("deck {play}");
         let (eye, opening) = stage.connect(&name);
         opened.push(opening);
@@ -49,7 +41,13 @@ fn table() {
         drop(eye);
         stage.obs.request("RemoveInput", json!({"inputName": name}));
         verdict
-    }));
+    });
+    let eye = stage.obs.watch("deck");
+    let deck = row("deck, idle for 0 to 20 s", plays, |play| {
+        thread::sleep(idle(play));
+        stage.play(&eye)
+    });
+    let rows = [deck, first, own];
     opened.sort();
     let report = format!(
         "\n{}\n\n{HEAD}{}\nA new media source shows a picture of the feed after {} (median; worst {}).\n",
@@ -66,7 +64,7 @@ fn table() {
 /// 0 to 20 s, in no order, short ones more often.
 fn idle(play: u32) -> Duration {
     let even = (f64::from(play) * 0.618_034).fract();
-    Duration::from_secs_f64(20.0 * even.powi(6))
+    Duration::from_secs_f64(20.0 * even.powi(8))
 }
 
 /// OBS with a replay buffer and its script, and a server that records its demo.
