@@ -142,10 +142,11 @@ impl Deck {
         let (Some(range), false) = (self.range(), self.mode == Mode::Idle) else {
             return false;
         };
-        let last = self
-            .edge()
-            .unwrap_or(range.end - self.frame())
-            .max(range.start);
+        let edge = self
+            .head
+            .as_ref()
+            .and_then(|head| head.reader.edge_of(&range));
+        let last = edge.unwrap_or(range.end - self.frame()).max(range.start);
         let wanted = match seek {
             Seek::To(at) => range.start + at,
             Seek::By(by) => self.position(now) + by,
@@ -279,11 +280,6 @@ impl Deck {
         Some(self.head.as_ref()?.reader.timeline())
     }
 
-    /// What is shown now of the channel that is being recorded.
-    fn edge(&self) -> Option<Ticks> {
-        self.head.as_ref()?.reader.edge()
-    }
-
     fn frame(&self) -> Ticks {
         let head = self.head.as_ref().filter(|head| head.keys.is_none());
         head.map_or(FRAME, |head| head.frame)
@@ -352,14 +348,14 @@ impl Deck {
         if let Some(program) = reader.program() {
             self.set_program(program);
         }
-        let (range, edge) = (reader.timeline(), reader.edge());
-        let start = match edge {
+        let range = reader.timeline();
+        let start = match reader.edge_of(&range) {
             Some(edge) => edge.max(range.start),
             None if self.speed.is_reverse() => range.end - Ticks(1),
             None => range.start,
         };
         let follows = reader.is_live() && self.speed == Speed::NORMAL && self.mode != Mode::Paused;
-        self.read_from(reader, start, now);
+        self.read_from(reader, start, FRAME, now);
         if let Some(head) = &mut self.head {
             head.follows = follows;
         }
@@ -380,16 +376,17 @@ impl Deck {
 
     /// Reads on from another moment of the item.
     fn go(&mut self, wanted: Ticks, now: Instant) {
+        let frame = self.frame();
         if let Some(head) = self.head.take() {
-            self.read_from(head.reader, wanted, now);
+            self.read_from(head.reader, wanted, frame, now);
         }
     }
 
-    fn read_from(&mut self, reader: Reader, wanted: Ticks, now: Instant) {
+    fn read_from(&mut self, reader: Reader, wanted: Ticks, frame: Ticks, now: Instant) {
         self.outbox
             .retain(|output| !matches!(output, Output::Still));
         self.hold_clock(now);
-        let mut head = Head::at(reader, wanted, self.frame());
+        let mut head = Head::at(reader, wanted, frame);
         head.cue = self.mode == Mode::Paused;
         self.head = Some(head);
     }
@@ -470,7 +467,8 @@ impl Deck {
             let shown = self.next_shown.unwrap_or(now);
             let rate = self.speed.value().abs();
             let mut stretch = Stretch::new(first, wanted, self.next, rate, shown);
-            if let (Some(edge), true) = (head.reader.edge(), head.follows) {
+            let edge = head.reader.edge_of(&head.reader.timeline());
+            if let (Some(edge), true) = (edge, head.follows) {
                 stretch.wait(duration(wanted - edge));
             }
             head.stretch = Some(stretch);
@@ -482,10 +480,14 @@ impl Deck {
     /// Of what is being recorded, the oldest goes, and a deck that stays at the newest keeps up with it.
     fn keep_up(&mut self, now: Instant) {
         let Some(head) = &self.head else { return };
-        let Some(edge) = head.reader.edge() else {
+        if !head.reader.is_live() {
+            return;
+        }
+        let window = head.reader.timeline();
+        let Some(edge) = head.reader.edge_of(&window) else {
             return;
         };
-        let (at, start) = (head.picture(), head.reader.timeline().start);
+        let (at, start) = (head.picture(), window.start);
         if head.follows && at + BEHIND_MAX < edge {
             self.go(edge, now);
             if let Some(head) = &mut self.head {

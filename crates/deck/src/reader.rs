@@ -108,11 +108,14 @@ impl Reader {
         }
     }
 
-    /// What is to be shown now of a live channel, even if it was not recorded.
-    pub(crate) fn edge(&self) -> Option<Ticks> {
+    /// What is to be shown now of a live channel whose timeline is that, even if it was not recorded; `None` of
+    /// a clip, and where nothing is recorded.
+    pub(crate) fn edge_of(&self, timeline: &Range<Ticks>) -> Option<Ticks> {
         match self {
-            Self::Clip(_) => None,
-            Self::Live { follower, delay } => Some(follower.window()?.end - *delay - UNEVENNESS),
+            Self::Live { delay, .. } if !timeline.is_empty() => {
+                Some(timeline.end - *delay - UNEVENNESS)
+            }
+            _ => None,
         }
     }
 
