@@ -212,8 +212,11 @@ impl Prompt {
 
 /// The first bytes of a unit.
 fn head(payload: &[Bytes]) -> Vec<u8> {
-    let bytes = payload.iter().flatten().take(HEAD_MAX);
-    bytes.copied().collect()
+    let mut head = Vec::with_capacity(HEAD_MAX);
+    for piece in payload {
+        head.extend_from_slice(&piece[..piece.len().min(HEAD_MAX - head.len())]);
+    }
+    head
 }
 
 #[cfg(test)]
