@@ -77,7 +77,7 @@ impl Stored for Product {
 }
 
 /// A part of what is stored. Its frames are views of it, so nothing is copied on the way to the socket; only those
-/// of an MP4 are copied together one by one. A reader that is slow holds only its place.
+/// of an MP4, or of a piece of one, are copied together one by one. A reader that is slow holds only its place.
 pub(super) struct StoredBody<T> {
     stored: Arc<T>,
     left: Range<u64>,
