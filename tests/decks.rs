@@ -392,11 +392,7 @@ impl Stage {
         let folder = folder();
         let input = folder.path().join("input.ts");
         write(&input);
-        let input = ["--input", text(&input)];
-        let server = Server::start(folder.path(), &[&input, arguments].concat());
-        server.wait_for("the file is read", |channel| {
-            channel["state"] == "waiting" && channel["runs"] == 1
-        });
+        let server = Server::having_read(folder.path(), &input, arguments);
         Self { server, folder }
     }
 

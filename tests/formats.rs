@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use crate::support::card::{self, FPS};
 use crate::support::cut::Cut;
 use crate::support::ffmpeg;
+use crate::support::folder;
 use crate::support::server::Server;
-use crate::support::{folder, text};
 
 const SECONDS: u32 = 12;
 const PICTURES: u64 = SECONDS as u64 * FPS;
@@ -174,10 +174,7 @@ impl Recording {
         let folder = folder();
         let input = folder.path().join("recording.ts");
         fs::write(&input, stream).expect("the test's folder takes files");
-        let server = Server::start(folder.path(), &["--input", text(&input)]);
-        server.wait_for("the file is read", |channel| {
-            channel["received_bytes"] == stream.len() && channel["state"] == "waiting"
-        });
+        let server = Server::having_read(folder.path(), &input, &[]);
         Self { server, folder }
     }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaSegment};
 use tempfile::TempDir;
 
 use crate::support::card::{self, FPS};
 use crate::support::cut::assert_contiguous;
-use crate::support::ffmpeg::{self, complaints, ffmpeg, number, probe};
+use crate::support::ffmpeg::{complaints, ffmpeg, number, probe};
 use crate::support::http;
 use crate::support::mpv::Mpv;
 use crate::support::process::output_of;
@@ -248,18 +248,9 @@ impl Recording {
     /// Of the test card, as ffmpeg encodes it with these arguments.
     fn made_by(arguments: &str) -> Self {
         let folder = folder();
-        let [card, input] = ["card.ts", "recording.ts"].map(|name| folder.path().join(name));
-        card::write(&card, SECONDS);
-        ffmpeg::make(
-            &[Path::new(&card)],
-            &format!("{arguments} -f mpegts"),
-            &input,
-        );
-        let len = fs::metadata(&input).expect("it was just written").len();
-        let server = Server::start(folder.path(), &["--input", text(&input)]);
-        server.wait_for("the file is read", |channel| {
-            channel["received_bytes"] == len && channel["state"] == "waiting"
-        });
+        let input = folder.path().join("recording.ts");
+        card::transcode(&input, SECONDS, arguments);
+        let server = Server::having_read(folder.path(), &input, &[]);
         Self { server, folder }
     }
 

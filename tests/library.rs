@@ -274,13 +274,7 @@ fn recorded(seconds: u32, arguments: &[&str]) -> (Server, TempDir) {
     let folder = folder();
     let input = folder.path().join("card.ts");
     card::write(&input, seconds);
-    let server = Server::start(
-        folder.path(),
-        &[&["--input", text(&input)], arguments].concat(),
-    );
-    server.wait_for("the file is read", |channel| {
-        channel["state"] == "waiting" && channel["runs"] == 1
-    });
+    let server = Server::having_read(folder.path(), &input, arguments);
     (server, folder)
 }
 

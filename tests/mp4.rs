@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::browser::{self, Played};
 use crate::support::card;
-use crate::support::ffmpeg::{self, complaints, ffmpeg, number, probe};
+use crate::support::ffmpeg::{complaints, ffmpeg, number, probe};
 use crate::support::http;
 use crate::support::process::output_of;
 use crate::support::server::Server;
@@ -172,18 +172,9 @@ impl Recording {
     /// Of the test card, as ffmpeg encodes it with these arguments.
     fn made_by(arguments: &str) -> Self {
         let folder = folder();
-        let [card, input] = ["card.ts", "recording.ts"].map(|name| folder.path().join(name));
-        card::write(&card, SECONDS);
-        ffmpeg::make(
-            &[Path::new(&card)],
-            &format!("{arguments} -f mpegts"),
-            &input,
-        );
-        let len = fs::metadata(&input).expect("it was just written").len();
-        let server = Server::start(folder.path(), &["--input", text(&input)]);
-        server.wait_for("the file is read", |channel| {
-            channel["received_bytes"] == len && channel["state"] == "waiting"
-        });
+        let input = folder.path().join("recording.ts");
+        card::transcode(&input, SECONDS, arguments);
+        let server = Server::having_read(folder.path(), &input, &[]);
         let clip = server.clip(&json!({}));
         let url = clip["url"].as_str().and_then(|url| url.strip_suffix(".ts"));
         let url = format!("{}.mp4", url.expect("the URL of a transport stream"));

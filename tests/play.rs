@@ -143,11 +143,8 @@ impl Stage {
         let folder = folder();
         let [input, fifo] = ["card.ts", "play.ts"].map(|name| folder.path().join(name));
         card::write(&input, u32::try_from(SECONDS).expect("it is small"));
-        let arguments = ["--input", text(&input), "--play-to", text(&fifo)];
-        let server = Server::start(folder.path(), &arguments);
-        server.wait_for("the file is read", |channel| {
-            channel["state"] == "waiting" && channel["runs"] == 1
-        });
+        let arguments = ["--play-to", text(&fifo)];
+        let server = Server::having_read(folder.path(), &input, &arguments);
         Self {
             server,
             fifo,

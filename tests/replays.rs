@@ -142,7 +142,7 @@ fn a_deck_shows_it_to_the_picture_among_b_frames() {
     let codec = format!("-c:v libx264 -preset veryfast -bf {B_PICTURES} -g 30 -c:a aac");
     let x264 = "-x264-params b-adapt=0:scenecut=0";
     ffmpeg::make(&[&plain], &format!("{codec} {x264}"), &input);
-    let server = recorded_from(folder.path(), &input);
+    let server = Server::having_read(folder.path(), &input, &[]);
     let replay = save(&server, &json!({}));
     let (from, mut beyond) = (70, Vec::new());
     for to in 84..=84 + B_PICTURES {
@@ -504,16 +504,8 @@ fn recorded(seconds: u32) -> (Server, TempDir) {
     let folder = folder();
     let input = folder.path().join("card.ts");
     card::write(&input, seconds);
-    let server = recorded_from(folder.path(), &input);
+    let server = Server::having_read(folder.path(), &input, &[]);
     (server, folder)
-}
-
-fn recorded_from(folder: &Path, input: &Path) -> Server {
-    let server = Server::start(folder, &["--input", text(input)]);
-    server.wait_for("the file is read", |channel| {
-        channel["state"] == "waiting" && channel["runs"] == 1
-    });
-    server
 }
 
 fn save(server: &Server, body: &Value) -> Value {

@@ -51,10 +51,14 @@ pub(crate) fn write(file: &Path, seconds: u32) {
 
 /// Writes the first seconds of the card to a file, with its pictures encoded anew as ffmpeg's arguments say.
 pub(crate) fn encode(file: &Path, seconds: u32, video: &str) {
+    transcode(file, seconds, &format!("{video} -c:a copy"));
+}
+
+/// The same, of which the arguments say everything.
+pub(crate) fn transcode(file: &Path, seconds: u32, arguments: &str) {
     let card = file.with_extension("card.ts");
     write(&card, seconds);
-    let arguments = format!("{video} -c:a copy -f mpegts");
-    ffmpeg::make(&[&card], &arguments, file);
+    ffmpeg::make(&[&card], &format!("{arguments} -f mpegts"), file);
 }
 
 /// The numbers of all pictures in a file or URL, in the order of showing.

@@ -1,5 +1,6 @@
 //! The program under test.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -7,9 +8,9 @@ use std::process::{Command, ExitStatus};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::eventually;
 use super::http::{self, Request, Response};
 use super::process::Process;
+use super::{eventually, text};
 
 pub(crate) struct Server {
     process: Process,
@@ -39,6 +40,17 @@ impl Server {
             folder,
             &mut command(folder, &[&["--listen", "127.0.0.1:0"], arguments].concat()),
         )
+    }
+
+    /// Starts the program and waits until it has read a file to its end.
+    pub(crate) fn having_read(folder: &Path, input: &Path, arguments: &[&str]) -> Self {
+        let len = fs::metadata(input).expect("the file is there").len();
+        let input = ["--input", text(input)];
+        let server = Self::start(folder, &[&input, arguments].concat());
+        server.wait_for("the file is read", |channel| {
+            channel["received_bytes"] == len && channel["state"] == "waiting"
+        });
+        server
     }
 
     /// Starts a command that runs the program and waits until it says where it listens.
