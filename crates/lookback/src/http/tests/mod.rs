@@ -2,11 +2,13 @@
 
 mod api;
 mod decks;
+mod events;
 mod hls;
 mod jobs;
 mod media;
 mod posters;
 mod replays;
+mod session;
 
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::library::Library;
 use crate::testing::{main_deck, record, recorder, video};
 
 struct Server {
+    app: Arc<App>,
     router: Router,
     recorder: Arc<Recorder>,
     shelf: Arc<Shelf>,
@@ -85,8 +88,10 @@ fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Serve
         "play.ts".to_owned(),
         Arc::default(),
     );
+    let app = Arc::new(app);
     Server {
-        router: router(Arc::new(app), guard),
+        router: router(Arc::clone(&app), guard),
+        app,
         recorder,
         shelf,
         _tasks: tasks,

@@ -1,0 +1,68 @@
+/** What a video element can be told, whatever it plays. */
+
+export const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
+
+export abstract class Picture {
+  constructor(
+    readonly video: HTMLVideoElement,
+    protected readonly changed: () => void,
+  ) {
+    for (const event of ["play", "pause", "ratechange", "volumechange", "loadeddata", "seeked", "waiting", "playing"]) {
+      video.addEventListener(event, changed);
+    }
+  }
+
+  /** Pictures in a second. */
+  fps = 30;
+
+  /** Goes so many seconds on, or back. */
+  abstract by(seconds: number): void;
+
+  get isPaused(): boolean {
+    return this.video.paused;
+  }
+
+  get speed(): number {
+    return this.video.playbackRate;
+  }
+
+  set speed(factor: number) {
+    this.video.preservesPitch = true;
+    this.video.defaultPlaybackRate = factor;
+    this.video.playbackRate = factor;
+  }
+
+  /** The next faster or slower one of the speeds. */
+  shift(step: 1 | -1): void {
+    const at = SPEEDS.reduce(
+      (best, speed, index) =>
+        Math.abs(speed - this.speed) < Math.abs(SPEEDS[best]! - this.speed) ? index : best,
+      0,
+    );
+    this.speed = SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, at + step))]!;
+  }
+
+  play(): void {
+    // A browser that wants to be asked for sound first gets the picture without it.
+    void this.video.play().catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "NotAllowedError" && !this.video.muted) {
+        this.video.muted = true;
+        void this.video.play().catch(() => undefined);
+      }
+    });
+  }
+
+  pause(): void {
+    this.video.pause();
+  }
+
+  toggle(): void {
+    if (this.isPaused) this.play();
+    else this.pause();
+  }
+
+  step(pictures: number): void {
+    this.pause();
+    this.by(pictures / this.fps);
+  }
+}

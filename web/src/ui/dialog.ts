@@ -1,0 +1,44 @@
+/** A sheet above the page; the browser keeps the focus in it. */
+
+import { html, type TemplateResult } from "lit";
+import { ref } from "lit/directives/ref.js";
+
+import type { App } from "../app";
+import { strings } from "../strings";
+import { icon } from "./icons";
+
+export function dialog(app: App, title: string, body: TemplateResult): TemplateResult {
+  const open = (element?: Element): void => {
+    if (element instanceof HTMLDialogElement && !element.open) queueMicrotask(() => element.isConnected && element.showModal());
+  };
+  const outside = (event: MouseEvent): void => {
+    if (event.target === event.currentTarget) app.show(null);
+  };
+  return html`<dialog ${ref(open)} aria-labelledby="dialog-title" @close=${() => app.show(null)} @click=${outside}>
+    <div class="sheet">
+      <div class="head">
+        <h2 id="dialog-title">${title}</h2>
+        <button class="quiet" aria-label=${strings.close} title="${strings.close} (Esc)" @click=${() => app.show(null)}>${icon("close")}</button>
+      </div>
+      ${body}
+    </div>
+  </dialog>`;
+}
+
+export function help(app: App): TemplateResult {
+  return dialog(
+    app,
+    strings.helpTitle,
+    html`<p>${strings.helpIntro}</p>
+      <dl class="keys">
+        ${strings.keys.map(
+          ([keys, what]) =>
+            html`<div>
+              <dt>${keys.split(/\s+/).map((key) => html`<kbd>${key}</kbd>`)}</dt>
+              <dd>${what}</dd>
+            </div>`,
+        )}
+      </dl>
+      ${app.hasToken ? html`<button class="chip" @click=${() => void app.signOut()}>${strings.signOut}</button>` : ""}`,
+  );
+}
