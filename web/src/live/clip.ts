@@ -29,9 +29,7 @@ export class Clip extends Picture {
   }
 
   by(seconds: number): void {
-    // Half a picture further, so that rounding does not show the one before.
-    const half = Math.abs(seconds) <= 1.5 / this.fps ? 0.02 / this.fps : 0;
-    this.seek(this.time + seconds + half);
+    this.seek(this.time + seconds);
   }
 
   override toggle(): void {

@@ -10,6 +10,7 @@ export abstract class Picture {
     for (const event of ["play", "pause", "ratechange", "volumechange", "loadeddata", "seeked", "waiting", "playing"]) {
       video.addEventListener(event, changed);
     }
+    this.watch();
   }
 
   /** Pictures in a second. */
@@ -61,8 +62,24 @@ export abstract class Picture {
     else this.pause();
   }
 
+  /** To the middle of the next picture, or another one: neither edge of it is hit by rounding. */
   step(pictures: number): void {
     this.pause();
-    this.by(pictures / this.fps);
+    const { video } = this;
+    const from = video.seeking && this.stepped !== null ? this.stepped : (this.shown ?? video.currentTime);
+    this.stepped = from + pictures / this.fps;
+    video.currentTime = Math.max(0, this.stepped + 0.5 / this.fps);
+  }
+
+  /** Where the picture begins that is seen, and the one that was stepped to. */
+  private shown: number | null = null;
+  private stepped: number | null = null;
+
+  /** A browser that tells of each picture tells where it begins. */
+  private watch(): void {
+    this.video.requestVideoFrameCallback?.((_, { mediaTime }) => {
+      this.shown = mediaTime;
+      this.watch();
+    });
   }
 }
