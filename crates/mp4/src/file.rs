@@ -8,7 +8,7 @@ use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Counted, Gone};
 
 use crate::boxes::Boxes;
-use crate::content::Content;
+use crate::content::{Content, Place};
 use crate::movie::{self, Presentation, Samples};
 use crate::scan::{Scan, Wanted};
 use crate::{Error, LeftOut};
@@ -111,31 +111,26 @@ impl Mp4 {
     }
 
     /// Up to `max` bytes from `offset` on, at least one unless `offset` is at or behind the end, or `max`
-    /// is 0.
+    /// is 0. `place` is where the reading before ended, and then where this one does.
     ///
     /// # Errors
     /// If the clip had to be let go.
-    pub fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
-        read(
-            &self.clip,
-            &self.plan.header,
-            &self.plan.content,
-            offset,
-            max,
-        )
+    pub fn read(&self, offset: u64, max: usize, place: &mut Place) -> Result<Bytes, Gone> {
+        let stored = (&self.plan.header, &self.plan.content);
+        read(&self.clip, stored, offset, max, place)
     }
 }
 
 /// Reads what is made of a header and content behind it.
 pub(crate) fn read(
     clip: &Clip,
-    header: &Bytes,
-    content: &Content,
+    (header, content): (&Bytes, &Content),
     offset: u64,
     max: usize,
+    place: &mut Place,
 ) -> Result<Bytes, Gone> {
     match offset.checked_sub(header.len() as u64) {
-        Some(offset) => content.read(clip, offset, max),
+        Some(offset) => content.read(clip, offset, max, place),
         None => {
             let from = offset as usize;
             Ok(header.slice(from..header.len().min(from.saturating_add(max))))

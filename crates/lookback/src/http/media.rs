@@ -240,7 +240,7 @@ pub(super) const MPEG_TS: &str = "video/mp2t";
 
 /// The bytes of a part, if they are still there.
 fn part_of<T: Stored>(stored: &Arc<T>, part: Range<u64>) -> Result<Body, Problem> {
-    stored.read(part.start, 1)?;
+    stored.read(part.start, 1, &mut T::Place::default())?;
     Ok(Body::new(StoredBody::new(Arc::clone(stored), part)))
 }
 

@@ -153,11 +153,13 @@ async fn made(app: &App, clip: &Arc<Clip>, at: Ticks) -> Result<Bytes, Problem> 
 }
 
 impl Stored for Bytes {
+    type Place = ();
+
     fn len(&self) -> u64 {
         self.len() as u64
     }
 
-    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+    fn read(&self, offset: u64, max: usize, (): &mut ()) -> Result<Bytes, Gone> {
         let from = usize::try_from(offset).map_or(self.len(), |offset| offset.min(self.len()));
         Ok(self.slice(from..self.len().min(from.saturating_add(max))))
     }
