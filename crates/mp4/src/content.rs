@@ -169,7 +169,7 @@ impl Content {
             sample: number - 1,
             rest,
         });
-        Ok(reading.out.into())
+        Ok(clip.counted(reading.out))
     }
 
     /// Copies what is left of the sample in which the last reading ended.

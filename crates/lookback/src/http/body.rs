@@ -18,8 +18,12 @@ use crate::transport::Transport;
 /// enough that a client that has gone has cost little.
 const VIEWED_MAX: usize = 128 << 10;
 
-/// The same of what is copied together: a client that has stopped reading holds as much.
+/// The same of what is written anew while it is read: a client that has stopped reading holds as much.
 pub(super) const COPIED_MAX: usize = 16 << 10;
+
+/// The same of what is copied together, which is counted in the memory: fewer calls, and as much copied at a time
+/// as stays in the cache until it is sent.
+const COUNTED_MAX: usize = 64 << 10;
 
 /// What has a length and bytes that never change.
 pub(super) trait Stored: Send + Sync + 'static {
@@ -48,7 +52,7 @@ impl Stored for Clip {
 }
 
 impl Stored for Mp4 {
-    const FRAME_MAX: usize = COPIED_MAX;
+    const FRAME_MAX: usize = COUNTED_MAX;
 
     type Place = Place;
 
@@ -62,7 +66,7 @@ impl Stored for Mp4 {
 }
 
 impl Stored for Segment {
-    const FRAME_MAX: usize = COPIED_MAX;
+    const FRAME_MAX: usize = COUNTED_MAX;
 
     type Place = Place;
 
