@@ -1,7 +1,6 @@
 //! Conversions by the real ffmpeg, and what is left of it when it is not wanted any more.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::cut::assert_contiguous;
 use crate::support::events::Events;
-use crate::support::ffmpeg::{complaints, make, number, probe};
+use crate::support::ffmpeg::{self, complaints, make, number, probe};
 use crate::support::http::{delete, post};
 use crate::support::server::{self, Server};
 use crate::support::{card, eventually, folder, text};
@@ -243,13 +242,11 @@ fn what_has_to_fit_fits_whatever_it_is() {
 
 /// An ffmpeg that leaves its id in the folder, and the arguments that name it.
 fn known_ffmpeg(folder: &TempDir) -> [String; 2] {
-    let program = folder.path().join("known-ffmpeg");
     let script = format!(
-        "#!/bin/sh\ncase \"$*\" in *-encoders*) ;; *) echo $$ >{}/pid;; esac\nexec ffmpeg \"$@\"\n",
+        "case \"$*\" in *-encoders*) ;; *) echo $$ >{}/pid;; esac\nexec ffmpeg \"$@\"",
         text(folder.path())
     );
-    fs::write(&program, script).expect("the test's folder takes files");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let program = ffmpeg::script(folder.path(), &script);
     ["--ffmpeg".to_owned(), text(&program).to_owned()]
 }
 

@@ -58,7 +58,7 @@ enum Stage {
     Queued(Footage),
     Running(Run),
     Done(Made),
-    Failed(Failure),
+    Failed(Arc<Failure>),
 }
 
 #[derive(Clone, Copy)]
@@ -132,9 +132,9 @@ impl Job {
     }
 
     /// Why it failed, if it did.
-    pub(crate) fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<Arc<Failure>> {
         match &self.state().stage {
-            Stage::Failed(failure) => Some(failure.to_string()),
+            Stage::Failed(failure) => Some(Arc::clone(failure)),
             _ => None,
         }
     }
@@ -218,7 +218,7 @@ impl Job {
             &mut state.stage,
             match outcome {
                 Ok(made) => Stage::Done(made),
-                Err(failure) => Stage::Failed(failure),
+                Err(failure) => Stage::Failed(Arc::new(failure)),
             },
         );
         drop(state);
@@ -287,8 +287,10 @@ impl Stage {
             Self::Queued(_) => "queued",
             Self::Running(_) => "running",
             Self::Done(_) => "done",
-            Self::Failed(Failure::Cancelled) => "cancelled",
-            Self::Failed(_) => "failed",
+            Self::Failed(failure) => match **failure {
+                Failure::Cancelled => "cancelled",
+                _ => "failed",
+            },
         }
     }
 }
