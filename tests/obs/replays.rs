@@ -14,6 +14,9 @@ use crate::support::{eventually, folder};
 /// The pictures that are seen; the first is no keyframe.
 const SEEN: Range<u64> = 57..157;
 
+/// At the end of any file OBS leaves out pictures that it has decoded in advance.
+const LEFT_OUT: usize = 2;
+
 #[test]
 fn it_shows_a_replay_and_a_conversion_of_it() {
     let folder = folder();
@@ -62,18 +65,14 @@ fn plays(obs: &mut Obs, source: &str, url: &str) {
         under_way: FPS,
     };
     let story = eye.story(again);
-    let last = SEEN.end - 1;
-    eventually(format_args!("{source} shows {last}: {story}"), || {
-        let seen = eye.since(again);
-        seen.iter()
-            .any(|shown| shown.number == Some(last))
-            .then_some(())
+    let verdict = eventually(format_args!("{source} shows all: {story}"), || {
+        let verdict = Verdict::of(again, &eye.since(again), &expected)?;
+        (verdict.reached + LEFT_OUT >= numbers.len()).then_some(verdict)
     });
     let seen = eye.since(again);
     let strange = seen.iter().filter_map(|shown| shown.number);
     let strange: Vec<u64> = strange.filter(|number| !SEEN.contains(number)).collect();
     assert!(strange.is_empty(), "{source} shows {strange:?}: {story}");
-    let verdict = Verdict::of(again, &seen, &expected).expect("the last one is there");
     assert!(verdict.lost <= numbers.len() / 8, "{verdict}: {story}");
 }
 
