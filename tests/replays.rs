@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Output;
 use std::thread;
 
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::Message;
@@ -590,6 +592,41 @@ fn the_command_line_keeps_finds_and_lets_go() {
             "{line}: {told}"
         );
     }
+}
+
+/// People read and write the time of where they are, programs that of UTC.
+#[test]
+fn tables_show_the_time_of_here() {
+    let (server, folder) = recorded(5);
+    let replay = save(&server, &json!({}));
+    let here = |moment: &str| {
+        let moment: Timestamp = moment.parse().expect("a time");
+        let india = TimeZone::fixed(Offset::from_seconds(19_800).expect("it is one"));
+        moment
+            .to_zoned(india)
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string()
+    };
+    let ask = |arguments: &[&str]| {
+        let url = server.url("");
+        let arguments = [arguments, &["--server", &url]].concat();
+        let mut command = server::command(folder.path(), &arguments);
+        let output = command.env("TZ", "IST-5:30").output().expect("it starts");
+        let told = [output.stdout, output.stderr].concat();
+        String::from_utf8(told).expect("text")
+    };
+    let start = here(string(&replay, "start"));
+    let table = ask(&["list"]);
+    assert!(table.contains(&start), "{start}: {table}");
+    assert!(ask(&["list", "--json"]).contains(string(&replay, "start")));
+    assert_eq!(ask(&["list", "--to", &start]), "no replays\n");
+    let end = here(string(&replay, "end"));
+    assert_eq!(ask(&["list", "--from", &start, "--to", &end]), table);
+    let refused = ask(&["save", "--from", "-2h", "--to", "-1h"]);
+    assert!(
+        refused.contains(&start) && refused.contains(&end),
+        "{refused}"
+    );
 }
 
 /// Whoever listens hears of each replay that is made, changed and deleted.

@@ -93,6 +93,13 @@ pub(crate) fn rfc3339(wall: Wall) -> String {
     format!("{timestamp:.3}")
 }
 
+/// The same as the clock on the wall shows it, in 14 digits for names of files.
+pub(crate) fn in_digits(wall: Wall) -> String {
+    let timestamp = Timestamp::from_millisecond(wall.as_unix_millis()).unwrap_or_default();
+    let here = timestamp.to_zoned(TimeZone::system());
+    here.strftime("%Y%m%d%H%M%S").to_string()
+}
+
 /// A moment of an answer as the clock on the wall shows it.
 pub(crate) fn local(moment: &str) -> String {
     local_in(moment, TimeZone::system())
@@ -102,6 +109,11 @@ pub(crate) fn local(moment: &str) -> String {
 /// in UTC, since theirs may be another, and all else is left to them.
 pub(crate) fn asked(text: &str) -> Result<String, Infallible> {
     Ok(asked_in(text, TimeZone::system(), Timestamp::now()))
+}
+
+/// What a server says, with each moment in it as the clock on the wall shows it.
+pub(crate) fn localized(text: &str) -> String {
+    text.split(' ').map(local).collect::<Vec<_>>().join(" ")
 }
 
 fn local_in(moment: &str, zone: TimeZone) -> String {

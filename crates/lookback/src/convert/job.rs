@@ -13,7 +13,7 @@ use super::ffmpeg::Progress;
 use super::footage::Footage;
 use super::output::Made;
 use super::recipe::Recipe;
-use crate::time::rfc3339;
+use crate::time::{in_digits, rfc3339};
 
 /// See the module's documentation.
 pub(crate) struct Job {
@@ -84,15 +84,11 @@ impl Job {
         now: Wall,
     ) -> Arc<Self> {
         let ending = task.ending();
-        let digits: String = rfc3339(footage.start())
-            .chars()
-            .filter(char::is_ascii_digit)
-            .take(14)
-            .collect();
+        let start = in_digits(footage.start());
         Arc::new(Self {
             id: new_id(),
             source,
-            file: format!("{}-{digits}.{ending}", footage.clip().channel()),
+            file: format!("{}-{start}.{ending}", footage.clip().channel()),
             task,
             target,
             created: now,
