@@ -26,5 +26,6 @@ mod posters;
 mod replays;
 mod sources;
 mod stop;
+mod thumbnails;
 mod windows;
 mod wrong_input;

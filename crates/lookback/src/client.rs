@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::settings::Endpoint;
+use crate::time;
 
 /// Which server to ask, and for whom.
 #[derive(Args, Clone, Debug)]
@@ -223,7 +224,9 @@ fn ask(options: &ServerOptions, method: &str, path: &str, body: &str) -> Result<
 fn refusal(body: &str) -> Option<Failure> {
     let problem: Value = serde_json::from_str(body).ok()?;
     problem["code"].as_str()?;
-    Some(Failure::mistake(problem["detail"].as_str()?.to_owned()))
+    Some(Failure::mistake(time::localized(
+        problem["detail"].as_str()?,
+    )))
 }
 
 /// One request on a connection of its own; the whole answer, head and body.

@@ -260,6 +260,25 @@ struct Rest {
     nals: usize,
 }
 
+#[cfg(test)]
+impl Content {
+    /// The same behind a sample of so many bytes that are nowhere.
+    pub(crate) fn behind(mut self, gap: u64) -> Self {
+        self.samples.iter_mut().for_each(|sample| sample.at += gap);
+        let nowhere = Sample {
+            at: 0,
+            packet: 0,
+            nals: 0,
+            skip: 0,
+            track: 0,
+        };
+        self.samples.insert(0, nowhere);
+        self.parameters.iter_mut().for_each(|(at, _)| *at += 1);
+        self.len += gap;
+        self
+    }
+}
+
 /// The part of the content that is wanted, as it comes.
 struct Reading<'a> {
     source: Elementary<'a>,

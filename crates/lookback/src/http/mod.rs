@@ -12,6 +12,7 @@ mod jobs;
 mod library;
 mod media;
 mod metrics;
+mod pictures;
 mod plans;
 mod posters;
 mod problem;
@@ -24,6 +25,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thumbnails;
 mod token;
 
 use std::sync::Arc;
@@ -38,8 +40,8 @@ use lookback_replay::Recorder;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::guard::Guard;
+use self::pictures::Pictures;
 pub(crate) use self::plans::Plans;
-use self::posters::Posters;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
 pub(crate) use self::status::{ChannelStatus, Deck, Status};
@@ -56,7 +58,7 @@ pub(crate) struct App {
     archive: Arc<Archive>,
     /// What is known of the MP4s of its clips.
     plans: Arc<Plans>,
-    posters: Posters,
+    pictures: Pictures,
     decks: Decks,
     jobs: Jobs,
     /// Where deck main also plays, for answers.
@@ -77,12 +79,13 @@ impl App {
         play_to: String,
         connections: Arc<Connections>,
     ) -> Self {
+        let recorder = Arc::clone(shelf.look().recorder());
         Self {
-            recorder: Arc::clone(shelf.look().recorder()),
+            pictures: Pictures::new(recorder.memory().limit_bytes),
+            recorder,
             shelf,
             archive,
             plans,
-            posters: Posters::default(),
             decks,
             jobs,
             play_to,
@@ -105,6 +108,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/play", get(media::play).head(method_not_allowed))
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
+        .route("/thumbnails/{channel}/{file}", get(thumbnails::thumbnail))
         .route("/live/{file}", get(media::live))
         .route("/hls/{channel}/{file}", get(hls::playlist))
         .route("/hls/{channel}/{kind}/{file}", get(hls::media))
