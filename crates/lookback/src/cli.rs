@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::control::DeckCommand;
+use crate::instant::ReplayOptions;
 use crate::keep::KeepCommand;
 use crate::manual::ManualCommand;
 use crate::settings::{Options, presets, with_file};
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Demo(Options),
     /// Show what a running lookback is doing.
     Status(StatusOptions),
+    /// Put the last seconds on the program of OBS, in slow motion, and go back.
+    Replay(ReplayOptions),
     #[command(flatten)]
     Deck(DeckCommand),
     #[command(flatten)]

@@ -14,6 +14,7 @@ mod decks;
 #[cfg(unix)]
 mod fifo;
 mod http;
+mod instant;
 mod keep;
 mod library;
 mod log;
@@ -73,6 +74,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         }
         Command::Status(options) => Ok(status::run(&options)),
         Command::Deck(command) => Ok(control::run(&command)),
+        Command::Replay(options) => Ok(instant::run(&options)),
         Command::Keep(command) => Ok(keep::run(&command)),
         Command::Work(command) => Ok(work::run(&command)),
         Command::Manual(command) => Ok(manual::run(&command, cli::definition())),

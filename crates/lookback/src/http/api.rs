@@ -26,6 +26,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> impl IntoResponse {
         memory: Memory::from(app.recorder.memory()),
         channels: all_channels(&app),
         decks: decks::all(&app),
+        obs: app.obs.state().into(),
     };
     (FRESH, Json(status))
 }

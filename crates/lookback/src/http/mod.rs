@@ -12,6 +12,7 @@ mod jobs;
 mod library;
 mod media;
 mod metrics;
+mod obs;
 mod plans;
 mod posters;
 mod problem;
@@ -42,11 +43,12 @@ pub(crate) use self::plans::Plans;
 use self::posters::Posters;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
-pub(crate) use self::status::{ChannelStatus, Deck, Status};
+pub(crate) use self::status::{ChannelStatus, Deck, ObsStatus, Problem as Reported, Status};
 pub(crate) use self::token::Token;
 use crate::archive::Archive;
 use crate::convert::Jobs;
 use crate::decks::Decks;
+use crate::obs::Obs;
 use crate::replays::Shelf;
 
 /// What the handlers work with.
@@ -59,6 +61,7 @@ pub(crate) struct App {
     posters: Posters,
     decks: Decks,
     jobs: Jobs,
+    obs: Obs,
     /// Where deck main also plays, for answers.
     play_to: String,
     connections: Arc<Connections>,
@@ -85,11 +88,17 @@ impl App {
             posters: Posters::default(),
             decks,
             jobs,
+            obs: Obs::off(),
             play_to,
             connections,
             hls: hls::Hls::default(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
+    }
+
+    /// The same with an OBS that is watched over.
+    pub(crate) fn with_obs(self, obs: Obs) -> Self {
+        Self { obs, ..self }
     }
 }
 
@@ -137,6 +146,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
+        .route("/api/v1/obs/replay", post(obs::replay))
         .route("/api/v1/events", get(events::events))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -6,6 +6,7 @@ use lookback_replay::RecordingState;
 use serde::{Deserialize, Serialize};
 
 use crate::decks::{Handle, State};
+use crate::obs::{self, Link};
 use crate::time::rfc3339;
 
 /// Everything at one moment.
@@ -15,6 +16,19 @@ pub(crate) struct Status {
     pub(crate) memory: Memory,
     pub(crate) channels: Vec<ChannelStatus>,
     pub(crate) decks: Vec<Deck>,
+    pub(crate) obs: ObsStatus,
+}
+
+/// The OBS that is watched over.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ObsStatus {
+    pub(crate) state: String,
+    pub(crate) version: Option<String>,
+    pub(crate) recording: bool,
+    pub(crate) streaming: bool,
+    pub(crate) scene: Option<String>,
+    pub(crate) studio_mode: bool,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// The budget.
@@ -41,7 +55,7 @@ pub(crate) struct ChannelStatus {
     pub(crate) audio: Vec<Audio>,
 }
 
-/// Something that happened to a channel.
+/// Something that happened to a channel, or to OBS.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Problem {
     pub(crate) code: String,
@@ -133,6 +147,26 @@ impl From<lookback_replay::Problem> for Problem {
             code: problem.code.to_owned(),
             count: problem.count,
             hint: problem.hint,
+        }
+    }
+}
+
+impl From<obs::State> for ObsStatus {
+    fn from(state: obs::State) -> Self {
+        let link = match state.link {
+            Link::Off => "off",
+            Link::Connecting => "connecting",
+            Link::Connected => "connected",
+            Link::Refused => "refused",
+        };
+        Self {
+            state: link.to_owned(),
+            version: state.version,
+            recording: state.recording,
+            streaming: state.streaming,
+            scene: state.scene,
+            studio_mode: state.studio_mode,
+            problems: state.problems.into_iter().map(Problem::from).collect(),
         }
     }
 }
