@@ -9,6 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::control::DeckCommand;
 use crate::keep::KeepCommand;
 use crate::manual::ManualCommand;
+use crate::obs::ObsCommand;
 use crate::settings::{Options, presets, with_file};
 use crate::status::StatusOptions;
 use crate::usage::Usage;
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     Keep(KeepCommand),
     #[command(flatten)]
     Work(WorkCommand),
+    /// Prepare OBS over obs-websocket, look at it, and put it back.
+    #[command(subcommand)]
+    Obs(ObsCommand),
     #[command(flatten)]
     Manual(ManualCommand),
 }
