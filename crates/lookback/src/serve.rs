@@ -67,6 +67,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     );
     greet(address, &settings);
 
+    let taken: Vec<&Input> = sources.iter().map(|(input, _)| *input).collect();
     let mut tasks = JoinSet::new();
     for (input, source) in sources {
         let channel = recorder.add_channel(input.channel.as_str());
@@ -116,7 +117,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         jobs,
         play_to,
         Arc::clone(&connections),
-    );
+    )
+    .taking_from(taken);
     let app = match settings.obs {
         None => app,
         Some(obs) => {

@@ -50,10 +50,13 @@ use crate::convert::Jobs;
 use crate::decks::Decks;
 use crate::obs::Obs;
 use crate::replays::Shelf;
+use crate::source::Input;
 
 /// What the handlers work with.
 pub(crate) struct App {
     recorder: Arc<Recorder>,
+    /// What the channels take their bytes from.
+    inputs: Vec<status::Input>,
     shelf: Arc<Shelf>,
     archive: Arc<Archive>,
     /// What is known of the MP4s of its clips.
@@ -82,6 +85,7 @@ impl App {
     ) -> Self {
         Self {
             recorder: Arc::clone(shelf.look().recorder()),
+            inputs: Vec::new(),
             shelf,
             archive,
             plans,
@@ -99,6 +103,12 @@ impl App {
     /// The same with an OBS that is watched over.
     pub(crate) fn with_obs(self, obs: Obs) -> Self {
         Self { obs, ..self }
+    }
+
+    /// Tells clients what the channels take their bytes from.
+    pub(crate) fn taking_from<'a>(mut self, inputs: impl IntoIterator<Item = &'a Input>) -> Self {
+        self.inputs = inputs.into_iter().map(status::Input::from).collect();
+        self
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lookback_replay::{Channel, Problem, Wall};
 
-use super::output::Output;
+use super::destination::Destination;
 
 /// Keyframes further apart than this make clips start too early and decks slow.
 const KEYFRAMES_MAX: Duration = Duration::from_secs(2);
@@ -51,15 +51,15 @@ impl Health {
         self.skips.counted = None;
     }
 
-    /// This is the output that OBS has set now.
-    pub(super) fn output(&mut self, output: &Output) {
-        if output.channel.is_some() {
-            self.profile = Some(output.profile.clone());
+    /// OBS records to there now.
+    pub(super) fn leads_to(&mut self, destination: &Destination) {
+        if destination.channel.is_some() {
+            self.profile = Some(destination.profile.clone());
         }
     }
 
-    /// What is wrong; `output` is what OBS has set.
-    pub(super) fn problems(&self, output: &Output, now: Instant) -> Vec<Problem> {
+    /// What is wrong; `destination` is where OBS records to.
+    pub(super) fn problems(&self, destination: &Destination, now: Instant) -> Vec<Problem> {
         let skips = &self.skips;
         let is_news = |last: Instant| now < last + SKIPS_ARE_NEWS;
         let skipped = skips.last.is_some_and(is_news).then(|| Problem {
@@ -74,13 +74,16 @@ impl Health {
             count: self.failures,
             hint: "a recording of OBS ended by an error; OBS tells which in its log".to_owned(),
         });
-        let switched = self.profile.as_ref().filter(|_| output.channel.is_none());
+        let switched = self
+            .profile
+            .as_ref()
+            .filter(|_| destination.channel.is_none());
         let switched = switched.map(|profile| Problem {
             code: "profile_switched",
             count: 1,
             hint: format!(
                 "OBS now has profile {}, which does not record into lookback: {profile} did",
-                output.profile
+                destination.profile
             ),
         });
         [failed, skipped, switched].into_iter().flatten().collect()
@@ -99,7 +102,7 @@ pub(super) fn of_stream(channel: &Channel, now: Wall) -> Vec<Problem> {
     let is_mpeg2 = codec.is_some_and(|codec| codec.starts_with("mp4v"));
     let mpeg2 = is_mpeg2.then(|| {
         let hint = "OBS records MPEG-2 video, which is what it takes when no encoder is chosen: in Settings > \
-                    Output > Recording choose a Video Encoder, such as libx264 or hevc_nvenc";
+                    Destination > Recording choose a Video Encoder, such as libx264 or hevc_nvenc";
         problem("mpeg2_video", hint.to_owned())
     });
     let has_no_keyframe = status.problems.iter().any(|it| it.code == "no_keyframe");
@@ -140,8 +143,8 @@ mod tests {
         problems.iter().map(|problem| problem.code).collect()
     }
 
-    fn output(profile: &str, channel: Option<Name>) -> Output {
-        Output {
+    fn leads(profile: &str, channel: Option<Name>) -> Destination {
+        Destination {
             profile: profile.to_owned(),
             channel,
         }
@@ -150,7 +153,7 @@ mod tests {
     #[test]
     fn an_encoder_that_skips_is_told_of_while_it_is_news() {
         let (mut health, start) = (Health::default(), Instant::now());
-        let none = output("A", None);
+        let none = leads("A", None);
         health.skipped(40, start);
         assert!(
             codes(&health.problems(&none, start)).is_empty(),
@@ -170,12 +173,12 @@ mod tests {
     #[test]
     fn a_profile_that_leads_elsewhere_is_told_of_until_one_leads_here() {
         let (mut health, now) = (Health::default(), Instant::now());
-        let (here, elsewhere) = (output("A", Some(Name::main())), output("B", None));
-        health.output(&elsewhere);
+        let (here, elsewhere) = (leads("A", Some(Name::main())), leads("B", None));
+        health.leads_to(&elsewhere);
         assert!(codes(&health.problems(&elsewhere, now)).is_empty());
-        health.output(&here);
+        health.leads_to(&here);
         assert!(codes(&health.problems(&here, now)).is_empty());
-        health.output(&elsewhere);
+        health.leads_to(&elsewhere);
         let problems = health.problems(&elsewhere, now);
         assert_eq!(codes(&problems), ["profile_switched"]);
         assert!(problems[0].hint.contains("profile B") && problems[0].hint.contains("A did"));
@@ -186,7 +189,7 @@ mod tests {
         let (mut health, now) = (Health::default(), Instant::now());
         health.recording_failed();
         health.recording_failed();
-        let problems = health.problems(&output("A", None), now);
+        let problems = health.problems(&leads("A", None), now);
         assert_eq!(
             (problems[0].code, problems[0].count),
             ("recording_failed", 2)

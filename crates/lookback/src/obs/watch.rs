@@ -15,9 +15,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::connection::{Connection, Event, Events, OpenError, Refusal, Subscriptions};
+use super::destination::Destination;
 use super::health::{self, Health};
 use super::media_keys::{self, Action, DeckSource, Echoes};
-use super::output::Output;
 use super::password::Password;
 use super::recording::Recording;
 use super::replay::Press;
@@ -345,7 +345,7 @@ struct Session<'a> {
     studio: Connection,
     state: State,
     recording: Recording,
-    output: Output,
+    destination: Destination,
     echoes: Echoes,
 }
 
@@ -357,10 +357,10 @@ impl<'a> Session<'a> {
         let studio_mode = studio::is_studio_mode_on(&studio).await?;
         let recording = studio::record_status(&studio).await?.active;
         let streaming = studio::is_streaming(&studio).await?;
-        let output = Output::of(&studio, &watch.surroundings.inputs).await?;
+        let destination = Destination::of(&studio, &watch.surroundings.inputs).await?;
         info!("connected to OBS {}", version.obs_version);
         watch.health.met();
-        watch.health.output(&output);
+        watch.health.leads_to(&destination);
         let program = scenes.program.unwrap_or_default();
         let state = State {
             link: Link::Connected,
@@ -378,7 +378,7 @@ impl<'a> Session<'a> {
             studio,
             state,
             recording: Recording::met(recording, now()),
-            output,
+            destination,
             echoes: Echoes::default(),
         })
     }
@@ -400,11 +400,11 @@ impl<'a> Session<'a> {
     async fn record_again(&mut self) -> Result<(), Refusal> {
         // It may have been started, or set to something else, meanwhile.
         self.look_at_recording().await?;
-        self.look_at_output().await?;
+        self.look_at_destination().await?;
         if self.recording.due().is_none() {
             return Ok(());
         }
-        if self.output.channel.is_none() {
+        if self.destination.channel.is_none() {
             self.recording.give_up();
             return Ok(());
         }
@@ -445,7 +445,7 @@ impl<'a> Session<'a> {
                 let preview = scenes.preview.filter(|_| self.state.studio_mode);
                 self.watch.stage.preview(&self.studio, preview).await;
             }
-            "CurrentProfileChanged" => return self.look_at_output().await,
+            "CurrentProfileChanged" => return self.look_at_destination().await,
             "MediaInputActionTriggered" if self.watch.settings.does(ObsPart::MediaKeys) => {
                 if let Some(name) = text("inputName")
                     && let Some(action) = Action::named(&text("mediaAction").unwrap_or_default())
@@ -497,11 +497,11 @@ impl<'a> Session<'a> {
     async fn look_at_recording(&mut self) -> Result<(), Refusal> {
         let active = studio::record_status(&self.studio).await?.active;
         if active && !self.state.recording {
-            self.look_at_output().await?;
+            self.look_at_destination().await?;
         }
         self.state.recording = active;
         if self.recording.seen(active, now()) {
-            let is_ours = self.output.channel.is_some();
+            let is_ours = self.destination.channel.is_some();
             if is_ours {
                 self.watch.health.recording_failed();
             }
@@ -512,18 +512,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn look_at_output(&mut self) -> Result<(), Refusal> {
+    async fn look_at_destination(&mut self) -> Result<(), Refusal> {
         let inputs = &self.watch.surroundings.inputs;
-        self.output = Output::of(&self.studio, inputs).await?;
-        self.watch.health.output(&self.output);
+        self.destination = Destination::of(&self.studio, inputs).await?;
+        self.watch.health.leads_to(&self.destination);
         Ok(())
     }
 
     /// Shows everybody what is known.
     fn show(&mut self) {
-        self.state.problems = self.watch.health.problems(&self.output, now());
+        self.state.problems = self.watch.health.problems(&self.destination, now());
         let channel = self
-            .output
+            .destination
             .channel
             .as_ref()
             .filter(|_| self.state.recording);

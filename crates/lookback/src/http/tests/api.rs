@@ -129,7 +129,7 @@ async fn status_has_the_keys_that_others_rely_on() {
     };
     assert_eq!(
         keys(&status),
-        ["channels", "decks", "memory", "obs", "version"]
+        ["channels", "decks", "inputs", "memory", "obs", "version"]
     );
     assert_eq!(
         status["obs"],

@@ -9,13 +9,13 @@ use crate::source::{Address, Input};
 
 /// What the current profile records to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Output {
+pub(super) struct Destination {
     pub(super) profile: String,
     /// The channel that it comes to, if it comes here.
     pub(super) channel: Option<Name>,
 }
 
-impl Output {
+impl Destination {
     /// Asks OBS.
     pub(super) async fn of(studio: &impl Studio, inputs: &[Input]) -> Result<Self, Refusal> {
         let profile = studio::profiles(studio).await?.current;
@@ -85,7 +85,10 @@ mod tests {
             .collect()
     }
 
-    async fn output(parameters: &[(&'static str, &'static str)], sources: &[&str]) -> Output {
+    async fn destination_of(
+        parameters: &[(&'static str, &'static str)],
+        sources: &[&str],
+    ) -> Destination {
         let parameters = parameters.to_vec();
         let studio = Replies::new(move |request, data| match request {
             "GetProfileList" => Ok(serde_json::json!(
@@ -106,7 +109,7 @@ mod tests {
             }
             other => panic!("{other} is not asked"),
         });
-        Output::of(&studio, &inputs(sources))
+        Destination::of(&studio, &inputs(sources))
             .await
             .expect("an answer")
     }
@@ -131,9 +134,13 @@ mod tests {
             ("", None),
         ] {
             let parameters = [&CUSTOM[..], &[("FFURL", url)]].concat();
-            let output = output(&parameters, &sources).await;
-            let found = output.channel.as_ref().map(Name::as_str);
-            assert_eq!((found, output.profile.as_str()), (channel, "P"), "{url}");
+            let destination = destination_of(&parameters, &sources).await;
+            let found = destination.channel.as_ref().map(Name::as_str);
+            assert_eq!(
+                (found, destination.profile.as_str()),
+                (channel, "P"),
+                "{url}"
+            );
         }
     }
 
@@ -142,8 +149,8 @@ mod tests {
         for left_out in CUSTOM {
             let mut parameters = vec![("FFURL", "a.ts")];
             parameters.extend(CUSTOM.iter().filter(|it| **it != left_out));
-            let output = output(&parameters, &["a.ts"]).await;
-            assert_eq!(output.channel, None, "without {}", left_out.0);
+            let destination = destination_of(&parameters, &["a.ts"]).await;
+            assert_eq!(destination.channel, None, "without {}", left_out.0);
         }
     }
 }
