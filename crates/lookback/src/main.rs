@@ -18,6 +18,7 @@ mod keep;
 mod library;
 mod log;
 mod manual;
+mod obs;
 mod replays;
 mod serve;
 mod settings;
