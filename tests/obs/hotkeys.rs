@@ -88,18 +88,19 @@ fn what_goes_wrong_is_said_once() {
     });
     let closed = format!("127.0.0.1:{}", free_port());
     let scripts = [
-        ("locked.lua", "token", "", "asks for its token"),
-        ("closed.lua", "server", &closed, "no lookback answers at"),
+        ("locked.lua", "token", "", "lookback asks for its token", 1),
+        ("closed.lua", "server", &closed, "no lookback answers at", 1),
         (
             "named.lua",
             "server",
             "obs.example:1688",
-            "a host in numbers",
+            "the address of lookback has a host in numbers",
+            1,
         ),
-        ("right.lua", "token", TOKEN, "saved the last 10 s"),
+        ("right.lua", "token", TOKEN, "saved ", 3),
     ];
     let paths = scripts.map(|(name, ..)| fetch(&server, &folder, name));
-    let keys = scripts.map(|(_, setting, value, _)| {
+    let keys = scripts.map(|(_, setting, value, ..)| {
         json!({setting: value,
                "lookback.save_10": [{"key": "OBS_KEY_F5"}],
                "lookback.save_30": [{"key": "OBS_KEY_F6"}],
@@ -111,12 +112,19 @@ fn what_goes_wrong_is_said_once() {
     for (key, saved) in [("F5", 1), ("F6", 2), ("F7", 3)] {
         obs.hold_key(key, || (replays(&server).len() == saved).then_some(()));
     }
-    for (name, _, _, said) in scripts {
-        let log = eventually(format!("{name}: {said}: {}", obs.log()), || {
-            Some(obs.log()).filter(|log| log.contains(&format!("[Lua: {name}]")) && log.contains(said))
+    for (name, _, _, said, times) in scripts {
+        let of_script = format!("[Lua: {name}] ");
+        let lines = eventually(format!("{name}: {said}: {}", obs.log()), || {
+            let log = obs.log();
+            let lines = log.lines().filter(|line| line.contains(&of_script));
+            let lines: Vec<String> = lines.map(str::to_owned).collect();
+            (lines.len() >= times).then_some(lines)
         });
-        let lines = log.lines().filter(|line| line.contains(said));
-        assert_eq!(lines.count(), 1, "{name}: {log}");
+        let expected = of_script + said;
+        assert!(
+            lines.len() == times && lines.iter().all(|line| line.contains(&expected)),
+            "{lines:#?}"
+        );
     }
 }
 

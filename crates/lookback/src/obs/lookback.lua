@@ -20,8 +20,11 @@ local ANSWER_MAX = 256 * 1024
 -- What the user has set, in the properties below.
 local settings = {}
 
--- Ends what a key has begun. (In OBS, error() only writes a line.)
-local function fail(text) return assert(false, text) end
+-- Ends what a key has begun. OBS has put an error() that only writes a line in the place of Lua's, and
+-- assert() adds to a text where it was raised, which is nothing to the user.
+local function fail(text) assert(false, {says = text}) end
+
+local function words(trouble) return type(trouble) == "table" and trouble.says or tostring(trouble) end
 
 -------------------------------------------------------------------------------------------------
 -- Sockets
@@ -92,7 +95,7 @@ local function load_windows()
   ]]
   net = ffi.load("ws2_32")
   -- Counted by Windows, and undone when the program ends. WSADATA is 408 bytes long.
-  assert(net.WSAStartup(0x0202, ffi.new("char[512]")) == 0, "Windows has no sockets")
+  if net.WSAStartup(0x0202, ffi.new("char[512]")) ~= 0 then fail("Windows gives no sockets") end
   local FIONBIO = -2147195266 -- 0x8004667e, as a long of 32 bits
   function system.prepare(socket)
     return net.ioctlsocket(socket, FIONBIO, ffi.new("unsigned long[1]", 1)) == 0
@@ -102,9 +105,9 @@ local function load_windows()
 end
 
 local function load_sockets()
-  assert(has_ffi, "this OBS has a Lua without ffi, by which the script would reach lookback")
+  if not has_ffi then fail("this OBS has a Lua without ffi, by which the script reaches lookback") end
   system = SYSTEMS[ffi.os]
-  assert(system, "the script does not know the sockets of this system (" .. ffi.os .. ")")
+  if not system then fail("the script does not know the sockets of this system, " .. ffi.os) end
   if ffi.os == "Windows" then load_windows() else load_posix() end
 end
 
@@ -193,18 +196,18 @@ local function ask(method, path, body)
   local done, answer = pcall(exchange, socket, address, request)
   system.close(socket)
   if not done then
-    fail("no lookback answers at " .. server .. " (" .. answer .. "): is it running?")
+    fail("no lookback answers at " .. server .. " (" .. words(answer) .. "): is it running?")
   end
   local status, text = answer:match("^HTTP/%d%.%d (%d%d%d).-\r\n\r\n(.*)$")
   if not status then fail("what answers at " .. server .. " is no lookback") end
   return tonumber(status), text
 end
 
--- Reads a field of a JSON object with OBS's own reader.
-local function field(json, name)
+-- Reads members of a JSON object, with OBS's own reader: `read` is given the object, if it is one.
+local function from_json(json, read)
   local data = obs.obs_data_create_from_json(json)
-  if not data then return "" end
-  local value = obs.obs_data_get_string(data, name)
+  if not data then return nil end
+  local value = read(data)
   obs.obs_data_release(data)
   return value
 end
@@ -215,9 +218,8 @@ local function granted(status, body)
   if status == 401 then
     fail("lookback asks for its token: set it in the script's properties")
   end
-  local detail = field(body, "detail")
-  if detail == "" then detail = "it answers " .. status end
-  fail("lookback: " .. detail)
+  local detail = from_json(body, function(data) return obs.obs_data_get_string(data, "detail") end)
+  fail("lookback: " .. (detail or "it answers " .. status))
 end
 
 local function post(path, body) return granted(ask("POST", "/api/v1/" .. path, body)) end
@@ -228,8 +230,10 @@ local function post(path, body) return granted(ask("POST", "/api/v1/" .. path, b
 local function deck(command, body) post("decks/" .. settings.deck .. "/" .. command, body or "{}") end
 
 local function save(seconds)
-  local id = field(post("replays", ('{"last": "%ds"}'):format(seconds)), "id")
-  obs.script_log(obs.LOG_INFO, ("saved the last %d s as replay %s"):format(seconds, id))
+  from_json(post("replays", ('{"last": "%ds"}'):format(seconds)), function(saved)
+    local id, length = obs.obs_data_get_string(saved, "id"), obs.obs_data_get_double(saved, "duration_s")
+    obs.script_log(obs.LOG_INFO, ("saved %.1f s as replay %s"):format(length, id))
+  end)
 end
 
 local function replay()
@@ -244,22 +248,21 @@ local function replay()
   end
 end
 
--- Reads the state of our deck out of the list of all.
+-- The state of our deck, in the list of all.
 local function deck_state()
-  local body = granted(ask("GET", "/api/v1/decks", ""))
-  local data = obs.obs_data_create_from_json('{"decks": ' .. body .. '}')
-  local decks = obs.obs_data_get_array(data, "decks")
-  local state
-  for at = 0, obs.obs_data_array_count(decks) - 1 do
-    local one = obs.obs_data_array_item(decks, at)
-    if obs.obs_data_get_string(one, "name") == settings.deck then
-      state = obs.obs_data_get_string(one, "state")
+  local list = granted(ask("GET", "/api/v1/decks", ""))
+  return from_json('{"decks": ' .. list .. '}', function(data)
+    local decks, state = obs.obs_data_get_array(data, "decks"), nil
+    for at = 0, obs.obs_data_array_count(decks) - 1 do
+      local one = obs.obs_data_array_item(decks, at)
+      if obs.obs_data_get_string(one, "name") == settings.deck then
+        state = obs.obs_data_get_string(one, "state")
+      end
+      obs.obs_data_release(one)
     end
-    obs.obs_data_release(one)
-  end
-  obs.obs_data_array_release(decks)
-  obs.obs_data_release(data)
-  return state
+    obs.obs_data_array_release(decks)
+    return state
+  end)
 end
 
 local function play_at(speed)
@@ -293,7 +296,7 @@ local function complain(text)
   waiting = {} -- what was pressed meanwhile would come as a surprise later
   if text == complaint then return end
   complaint = text
-  obs.script_log(obs.LOG_WARNING, text)
+  obs.script_log(obs.LOG_WARNING, text) -- brings the Script Log to the front
 end
 
 -- Goes on with what was begun, as far as that goes without waiting.
@@ -307,7 +310,7 @@ local function work(seconds)
     local fine, trouble = coroutine.resume(running, seconds)
     if coroutine.status(running) ~= "dead" then return end
     running = nil
-    if fine then complaint = nil else complain(tostring(trouble)) end
+    if fine then complaint = nil else complain(words(trouble)) end
   end
 end
 
@@ -356,7 +359,7 @@ function script_load(data)
   local fine, trouble = pcall(load_sockets)
   if not fine then
     system = nil
-    complain("the hotkeys cannot work: " .. tostring(trouble))
+    complain("the hotkeys cannot work: " .. words(trouble))
   end
   for _, key in ipairs(KEYS) do
     local name, label, action = key[1], key[2], key[3]
