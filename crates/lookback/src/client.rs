@@ -176,7 +176,7 @@ pub(crate) fn escaped(value: &str) -> String {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a server is, and the token for it.
-fn place(options: &ServerOptions) -> Result<(Endpoint, Option<String>), Failure> {
+pub(crate) fn place(options: &ServerOptions) -> Result<(Endpoint, Option<String>), Failure> {
     let server = &options.server;
     let token = options
         .token_file

@@ -11,6 +11,7 @@ mod clock;
 mod control;
 mod convert;
 mod decks;
+mod doctor;
 #[cfg(unix)]
 mod fifo;
 mod http;
@@ -75,6 +76,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         Command::Deck(command) => Ok(control::run(&command)),
         Command::Keep(command) => Ok(keep::run(&command)),
         Command::Work(command) => Ok(work::run(&command)),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Manual(command) => Ok(manual::run(&command, cli::definition())),
     }
 }

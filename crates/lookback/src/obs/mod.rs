@@ -11,7 +11,7 @@
 
 mod connection;
 mod password;
-mod studio;
+pub(crate) mod studio;
 
 pub(crate) use self::connection::{Connection, Event, Events, OpenError, Refusal, Subscriptions};
 pub(crate) use self::password::Password;
