@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::control::DeckCommand;
+use crate::doctor::DoctorOptions;
 use crate::instant::ReplayOptions;
 use crate::keep::KeepCommand;
 use crate::manual::ManualCommand;
@@ -34,7 +35,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 begun, but not brought to its end; 2 not done, because of a mistake or a refusal; \
+Exit codes: 0 done; 1 begun, but not brought to its end, or found wrong by doctor; 2 not done, because of a mistake or a refusal; \
 3 no server answers; 130 interrupted. With any but 0, one line of standard error says why.";
 
 /// What to do.
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     /// Prepare OBS over obs-websocket, look at it, and put it back.
     #[command(subcommand)]
     Obs(ObsCommand),
+    /// Say what is wrong with this machine's set-up, and what to do about it.
+    Doctor(DoctorOptions),
     #[command(flatten)]
     Manual(ManualCommand),
 }

@@ -11,6 +11,7 @@ mod clock;
 mod control;
 mod convert;
 mod decks;
+mod doctor;
 #[cfg(unix)]
 mod fifo;
 mod http;
@@ -78,6 +79,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         Command::Keep(command) => Ok(keep::run(&command)),
         Command::Work(command) => Ok(work::run(&command)),
         Command::Obs(command) => Ok(obs::run(&command)),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Manual(command) => Ok(manual::run(&command, cli::definition())),
     }
 }

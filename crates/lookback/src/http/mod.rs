@@ -8,6 +8,7 @@ mod decks;
 mod events;
 mod guard;
 mod hls;
+mod hotkeys;
 mod jobs;
 mod library;
 mod media;
@@ -122,6 +123,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/video", get(media::video))
         // HEAD would play as well: it is no question here.
         .route("/play", get(media::play).head(method_not_allowed))
+        .route("/obs/lookback.lua", get(hotkeys::script))
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
         .route("/live/{file}", get(media::live))

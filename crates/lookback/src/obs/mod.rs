@@ -35,7 +35,7 @@ mod scene;
 mod server;
 mod setup;
 mod stage;
-mod studio;
+pub(crate) mod studio;
 mod undo;
 mod watch;
 
