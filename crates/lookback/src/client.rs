@@ -80,6 +80,14 @@ impl Failure {
         Self { line, code: FAILED }
     }
 
+    /// Nobody is there to ask.
+    pub(crate) fn absent(line: String) -> Self {
+        Self {
+            line,
+            code: NO_ANSWER,
+        }
+    }
+
     pub(crate) fn unreadable(error: serde_json::Error) -> Self {
         Self {
             line: format!("the answer cannot be read ({error}): is the server of another version?"),
@@ -177,7 +185,7 @@ pub(crate) fn escaped(value: &str) -> String {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a server is, and the token for it.
-fn place(options: &ServerOptions) -> Result<(Endpoint, Option<String>), Failure> {
+pub(crate) fn place(options: &ServerOptions) -> Result<(Endpoint, Option<String>), Failure> {
     let server = &options.server;
     let token = options
         .token_file

@@ -131,7 +131,8 @@ impl FromStr for Place {
     }
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+/// A speed as it is written.
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().map_err(|_| "a speed is a number".to_owned())?;
     Speed::new(speed)
         .map(Speed::value)

@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: what decks and jobs do and what becomes of replays, as it happens, on a WebSocket.
+//! `GET /api/v1/events`: what decks, jobs and OBS do and what becomes of replays, as it happens, on a WebSocket.
 //!
 //! Nothing is queued for a client: one that is slow gets the newest state, not those between.
 
@@ -18,9 +18,10 @@ use tokio::time::{Instant, sleep_until};
 use super::App;
 use super::problem::Problem;
 use super::replays::described;
-use super::status::Deck;
+use super::status::{Deck, ObsStatus};
 use crate::convert::Jobs;
 use crate::decks::{Handle, State as DeckState};
+use crate::obs::{Link, Obs, State as ObsState};
 use crate::replays::Shelf;
 
 /// Clients at a time.
@@ -55,7 +56,11 @@ pub(super) async fn events(
 /// Tells one client until it leaves.
 async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit) {
     let App {
-        decks, shelf, jobs, ..
+        decks,
+        shelf,
+        jobs,
+        obs,
+        ..
     } = &*app;
     let mut changes = decks.changes();
     let mut kept = shelf.changes();
@@ -63,14 +68,18 @@ async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit
     let mut told: Vec<Option<DeckState>> = vec![None; decks.all().len()];
     let mut job_changes = jobs.changes();
     let mut told_jobs = None;
+    let mut obs_changes = obs.changes();
+    let mut told_obs = None;
     let mut ping_at = Instant::now() + PING_EVERY;
     loop {
         changes.mark_unchanged();
         kept.mark_unchanged();
+        obs_changes.mark_unchanged();
         let of_decks = decks.all().iter().zip(&mut told);
         let mut messages: Vec<Value> = of_decks.flat_map(|(deck, told)| news(deck, told)).collect();
         messages.extend(known.news(shelf));
         messages.extend(job_news(jobs, &mut told_jobs));
+        messages.extend(obs_news(obs, &mut told_obs));
         for message in messages {
             let message = Message::text(message.to_string());
             if socket.send(message).await.is_err() {
@@ -81,6 +90,8 @@ async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit
             changed = changes.changed() => if changed.is_err() { return },
             changed = kept.changed() => if changed.is_err() { return },
             changed = job_changes.changed() => if changed.is_err() { return },
+            // It goes on without OBS.
+            Ok(()) = obs_changes.changed() => {}
             heard = socket.recv() => match heard {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return,
                 Some(Ok(_)) => {}
@@ -175,4 +186,16 @@ fn job_news(jobs: &Jobs, told: &mut Option<HashMap<String, Value>>) -> Vec<Value
         message
     })
     .collect()
+}
+
+/// What a client that was `told` so does not know yet of OBS.
+fn obs_news(obs: &Obs, told: &mut Option<ObsState>) -> Option<Value> {
+    let state = obs.state();
+    if state.link == Link::Off || told.as_ref() == Some(&state) {
+        return None;
+    }
+    *told = Some(state.clone());
+    let mut message = serde_json::to_value(ObsStatus::from(state)).expect("texts and numbers");
+    message["type"] = "obs".into();
+    Some(message)
 }

@@ -8,10 +8,12 @@ mod decks;
 mod events;
 mod guard;
 mod hls;
+mod hotkeys;
 mod jobs;
 mod library;
 mod media;
 mod metrics;
+mod obs;
 mod pictures;
 mod plans;
 mod posters;
@@ -44,16 +46,20 @@ use self::pictures::Pictures;
 pub(crate) use self::plans::Plans;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
-pub(crate) use self::status::{ChannelStatus, Deck, Status};
+pub(crate) use self::status::{ChannelStatus, Deck, ObsStatus, Problem as Reported, Status};
 pub(crate) use self::token::Token;
 use crate::archive::Archive;
 use crate::convert::Jobs;
 use crate::decks::Decks;
+use crate::obs::Obs;
 use crate::replays::Shelf;
+use crate::source::Input;
 
 /// What the handlers work with.
 pub(crate) struct App {
     recorder: Arc<Recorder>,
+    /// What the channels take their bytes from.
+    inputs: Vec<status::Input>,
     shelf: Arc<Shelf>,
     archive: Arc<Archive>,
     /// What is known of the MP4s of its clips.
@@ -61,6 +67,7 @@ pub(crate) struct App {
     pictures: Pictures,
     decks: Decks,
     jobs: Jobs,
+    obs: Obs,
     /// Where deck main also plays, for answers.
     play_to: String,
     connections: Arc<Connections>,
@@ -83,16 +90,29 @@ impl App {
         Self {
             pictures: Pictures::new(recorder.memory().limit_bytes),
             recorder,
+            inputs: Vec::new(),
             shelf,
             archive,
             plans,
             decks,
             jobs,
+            obs: Obs::off(),
             play_to,
             connections,
             hls: hls::Hls::default(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
+    }
+
+    /// The same with an OBS that is watched over.
+    pub(crate) fn with_obs(self, obs: Obs) -> Self {
+        Self { obs, ..self }
+    }
+
+    /// Tells clients what the channels take their bytes from.
+    pub(crate) fn taking_from<'a>(mut self, inputs: impl IntoIterator<Item = &'a Input>) -> Self {
+        self.inputs = inputs.into_iter().map(status::Input::from).collect();
+        self
     }
 }
 
@@ -106,6 +126,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/video", get(media::video))
         // HEAD would play as well: it is no question here.
         .route("/play", get(media::play).head(method_not_allowed))
+        .route("/obs/lookback.lua", get(hotkeys::script))
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
         .route("/thumbnails/{channel}/{file}", get(thumbnails::thumbnail))
@@ -141,6 +162,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
+        .route("/api/v1/obs/replay", post(obs::replay))
         .route("/api/v1/events", get(events::events))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
