@@ -1,7 +1,6 @@
 //! Conversions by the real ffmpeg, and what is left of it when it is not wanted any more.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -11,8 +10,9 @@ use tempfile::TempDir;
 
 use crate::support::cut::assert_contiguous;
 use crate::support::events::Events;
-use crate::support::ffmpeg::{complaints, make, number, probe};
+use crate::support::ffmpeg::{self, complaints, make, number, probe};
 use crate::support::http::{delete, post};
+use crate::support::process::output_of;
 use crate::support::server::{self, Server};
 use crate::support::{card, eventually, folder, text};
 
@@ -174,6 +174,51 @@ fn every_preset_gives_what_it_says() {
     }
 }
 
+/// Slow motion has its sound from begin to end, at the same pitch.
+#[test]
+fn slow_motion_stretches_the_sound() {
+    let folder = folder();
+    let input = folder.path().join("tone.ts");
+    let tone = "-f lavfi -i testsrc2=s=320x176:r=30:d=4 -f lavfi -i sine=f=1000:d=4 \
+                -c:v libx264 -preset ultrafast -g 15 -c:a aac -f mpegts";
+    make(&[], tone, &input);
+    let server = serve(&folder, &input, &[]);
+    server.wait_for_window(3.5);
+    let body = json!({"preset": "slow", "parameters": {"speed": 0.5}});
+    let result = convert(&server, &folder, &body);
+    let mut command = ffmpeg::ffmpeg();
+    command.args([
+        "-i",
+        text(&result),
+        "-map",
+        "0:a",
+        "-ac",
+        "1",
+        "-ar",
+        "48000",
+    ]);
+    let sound = output_of(command.args(["-f", "s16le", "-"]));
+    let samples = sound.as_chunks::<2>().0.iter();
+    let samples: Vec<i16> = samples.map(|&bytes| i16::from_le_bytes(bytes)).collect();
+    let seconds = samples.len() / 48_000;
+    assert!((7..=8).contains(&seconds), "{} samples", samples.len());
+    // A tone of 1000 Hz rises through nothing a thousand times a second.
+    for second in samples.chunks_exact(48_000).skip(1).take(6) {
+        let rises = second.windows(2).filter(|two| two[0] < 0 && two[1] >= 0);
+        let hertz = rises.count();
+        assert!((950..1050).contains(&hertz), "{hertz} Hz");
+    }
+}
+
+/// A picture of an animated WebP is one that ffmpeg reads, if it stands for itself.
+fn decodes_alone(picture: &[u8], folder: &TempDir) {
+    let file = folder.path().join("picture.webp");
+    let len = u32::try_from(4 + picture.len()).expect("it is small");
+    let alone = [b"RIFF", &len.to_le_bytes()[..], b"WEBP", picture].concat();
+    fs::write(&file, alone).expect("the test's folder takes files");
+    assert_eq!(complaints(text(&file)), "");
+}
+
 /// ffmpeg cannot read animations of this kind: their frames are counted in the file itself.
 #[test]
 fn an_animated_webp_has_all_its_pictures() {
@@ -189,6 +234,8 @@ fn an_animated_webp_has_all_its_pictures() {
         if &bytes[at..at + 4] == b"ANMF" {
             pictures += 1;
             millis += length(at + 8 + 12) & 0xff_ffff;
+            let picture = &bytes[at + 8 + 16..at + 8 + length(at + 4)];
+            decodes_alone(picture, &folder);
         }
         at += 8 + length(at + 4).next_multiple_of(2);
     }
@@ -243,13 +290,11 @@ fn what_has_to_fit_fits_whatever_it_is() {
 
 /// An ffmpeg that leaves its id in the folder, and the arguments that name it.
 fn known_ffmpeg(folder: &TempDir) -> [String; 2] {
-    let program = folder.path().join("known-ffmpeg");
     let script = format!(
-        "#!/bin/sh\ncase \"$*\" in *-encoders*) ;; *) echo $$ >{}/pid;; esac\nexec ffmpeg \"$@\"\n",
+        "case \"$*\" in *-encoders*) ;; *) echo $$ >{}/pid;; esac\nexec ffmpeg \"$@\"",
         text(folder.path())
     );
-    fs::write(&program, script).expect("the test's folder takes files");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let program = ffmpeg::script(folder.path(), &script);
     ["--ffmpeg".to_owned(), text(&program).to_owned()]
 }
 

@@ -27,5 +27,6 @@ mod posters;
 mod replays;
 mod sources;
 mod stop;
+mod thumbnails;
 mod windows;
 mod wrong_input;

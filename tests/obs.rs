@@ -4,6 +4,8 @@
 //! all the way: into the recording, back into a media source, onto a screenshot.
 
 mod decks;
+mod hotkeys;
+mod replays;
 
 use std::fs;
 use std::path::PathBuf;

@@ -7,13 +7,17 @@ use std::path::Path;
 use std::process::Output;
 use std::thread;
 
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::Message;
 
+use crate::support::browser;
 use crate::support::card::{self, FPS};
 use crate::support::cut::Cut;
 use crate::support::http::{Response, delete, patch, post};
+use crate::support::mpv::Mpv;
 use crate::support::reader::Reader;
 use crate::support::server::{self, Server};
 use crate::support::{DEADLINE, deck, eventually, ffmpeg, folder, free_port, text};
@@ -126,6 +130,41 @@ fn its_mp4_is_exact_to_the_picture() {
     let seen = seen_in_mp4(&server, folder.path(), &reel);
     let piece = 3 * FPS / 2..2 * FPS;
     assert_eq!(seen, piece.clone().chain(piece).collect::<Vec<_>>());
+}
+
+/// Players begin its MP4 with its first picture, which is no keyframe, and find any other.
+#[test]
+fn players_show_its_mp4_to_the_picture() {
+    let folder = folder();
+    let input = folder.path().join("card.ts");
+    let b_frames = "-c:v libx264 -preset veryfast -bf 2 -g 30 -pix_fmt yuv420p";
+    card::encode(&input, 8, b_frames);
+    let server = Server::having_read(folder.path(), &input, &[]);
+    let replay = save(&server, &json!({}));
+    // A hundred pictures: two thirds of them are no whole number.
+    let (start, end) = (57, 157);
+    let seconds = |picture: u64| picture as f64 / FPS as f64;
+    let trim = json!({"in_s": seconds(start), "out_s": seconds(end)});
+    answer(server.send(&patch(&place(&replay), &trim)), 200);
+    let path = string(&replay, "url").replace(".ts", ".mp4");
+
+    let played = browser::play(&server, folder.path(), &path);
+    assert_eq!(played.error, None);
+    let length = seconds(end - start);
+    assert!((played.duration - length).abs() < 0.05, "{played:?}");
+    assert_eq!(
+        (played.first, played.sought),
+        (Some(start), Some(start + 66))
+    );
+
+    let mut mpv = Mpv::open(folder.path(), &server.url(&path));
+    assert!((mpv.duration() - length).abs() < 0.05);
+    mpv.pause();
+    for picture in [0, 66, 99, 1] {
+        mpv.seek(seconds(picture));
+        assert_eq!(mpv.picture(folder.path()), start + picture);
+    }
+    assert_eq!(mpv.complaints(), "");
 }
 
 /// Pictures that are coded in another order than they are shown in: a deck shows all that are between in
@@ -395,6 +434,111 @@ fn the_oldest_is_moved_to_the_library() {
     stays_within_limit(&server);
 }
 
+/// What is no one stream is no file: it stays, the next oldest goes, and nothing is let go unwritten.
+#[test]
+fn what_cannot_be_moved_stays_and_the_next_one_goes() {
+    let folder = folder();
+    let other = folder.path().join("other.ts");
+    card::write(&other, 4);
+    let other = format!("other={}", text(&other));
+    let library = ["--library", "clips", "--library-name", "{name}_{n}"];
+    let policy = [
+        "--keep-live",
+        "4s",
+        "--when-full",
+        "move",
+        "--input",
+        &other,
+    ];
+    let (server, mut flood) = Flood::start(folder.path(), &[&policy[..], &library].concat());
+    flood.send(&server, 10);
+    let pieces = ["main", "other"].map(|channel| {
+        let body = json!({"channel": channel, "last": "1s"});
+        eventually("it is recorded", || {
+            let saved = server.send(&post("/api/v1/replays", &body));
+            (saved.status == 201).then(|| saved.json()["id"].clone())
+        })
+    });
+    let join = json!({"replays": pieces, "name": "Both"});
+    let reel = answer(server.send(&post("/api/v1/replays/join", &join)), 201);
+    for id in &pieces {
+        let path = format!("/api/v1/replays/{}", id.as_str().expect("an id"));
+        assert_eq!(server.send(&delete(&path)).status, 204);
+    }
+    assert_eq!(reel["url"], Value::Null, "it is for decks");
+    for file in ["ts", "mp4"] {
+        let url = format!("/replays/{}.{file}", string(&reel, "id"));
+        let refused = answer(server.get(&url), 422);
+        assert_eq!(refused["code"], "not_one_stream", "{refused}");
+        let detail = string(&refused, "detail");
+        assert!(detail.contains("different channels"), "{detail}");
+    }
+    let export = post(&(place(&reel) + "/export"), &json!({}));
+    assert_eq!(answer(server.send(&export), 422)["code"], "not_one_stream");
+
+    let body = |locked: bool| json!({"channel": "main", "last": "3s", "locked": locked});
+    let first = save(&server, &body(false));
+    let moved = (0..100).find_map(|_| {
+        flood.send(&server, 3);
+        let replay = save(&server, &body(true));
+        (replay["moved"] != json!([])).then(|| replay["moved"].clone())
+    });
+    assert_eq!(moved, Some(json!([first["id"]])));
+    let refused = (0..100).find_map(|_| {
+        flood.send(&server, 3);
+        let saved = server.send(&post("/api/v1/replays", &body(true)));
+        (saved.status != 201).then_some(saved)
+    });
+    let refused = answer(refused.expect("it fills up"), 507);
+    assert_eq!(refused["code"], "not_moved", "{refused}");
+    assert!(string(&refused, "detail").contains("Both"), "{refused}");
+    answer(server.get(&place(&reel)), 200);
+    stays_within_limit(&server);
+}
+
+/// A save that has begun to move others is carried through, also when nobody waits for it any more.
+#[test]
+fn a_save_does_not_end_with_its_request() {
+    let folder = folder();
+    let go = folder.path().join("go");
+    let script = format!(
+        "case \"$*\" in *-encoders*) echo ' A....D aac x'; exit;; esac\n\
+         while [ ! -e {} ]; do sleep 0.1; done; exec cat",
+        text(&go)
+    );
+    let ffmpeg = ffmpeg::script(folder.path(), &script);
+    let library = ["--library", "clips", "--auto-export", "audio"];
+    let policy = ["--keep-live", "4s", "--when-full", "move"];
+    let with = ["--ffmpeg", text(&ffmpeg)];
+    let arguments = [&policy[..], &library, &with].concat();
+    let (server, mut flood) = Flood::start(folder.path(), &arguments);
+    flood.send(&server, 10);
+    let first = save(&server, &json!({"last": "3s"}));
+    let body = json!({"last": "3s", "name": "Late", "locked": true});
+    let late = || array(&server.get("/api/v1/replays?name=Late").json()).len();
+    let is_moving = || {
+        let jobs = server.get("/api/v1/jobs").json();
+        let of_first = array(&jobs).iter();
+        // One is that of --auto-export.
+        of_first.filter(|job| job["source"] == first["id"]).count() > 1
+    };
+    let mut before = 0;
+    while !is_moving() {
+        assert!(before < 100, "it never fills up");
+        before = late();
+        flood.send(&server, 3);
+        let waits = server.begin(&post("/api/v1/replays", &body));
+        eventually("it is kept, or waits", || {
+            (late() > before || is_moving()).then_some(())
+        });
+        drop(waits);
+    }
+    answer(server.get(&place(&first)), 200);
+    fs::write(&go, "").expect("the test's folder takes files");
+    eventually("it is kept", || (late() > before).then_some(()));
+    answer(server.get(&place(&first)), 404);
+}
+
 /// The commands of the program: tables for people, JSON for programs.
 #[test]
 fn the_command_line_keeps_finds_and_lets_go() {
@@ -448,6 +592,41 @@ fn the_command_line_keeps_finds_and_lets_go() {
             "{line}: {told}"
         );
     }
+}
+
+/// People read and write the time of where they are, programs that of UTC.
+#[test]
+fn tables_show_the_time_of_here() {
+    let (server, folder) = recorded(5);
+    let replay = save(&server, &json!({}));
+    let here = |moment: &str| {
+        let moment: Timestamp = moment.parse().expect("a time");
+        let india = TimeZone::fixed(Offset::from_seconds(19_800).expect("it is one"));
+        moment
+            .to_zoned(india)
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string()
+    };
+    let ask = |arguments: &[&str]| {
+        let url = server.url("");
+        let arguments = [arguments, &["--server", &url]].concat();
+        let mut command = server::command(folder.path(), &arguments);
+        let output = command.env("TZ", "IST-5:30").output().expect("it starts");
+        let told = [output.stdout, output.stderr].concat();
+        String::from_utf8(told).expect("text")
+    };
+    let start = here(string(&replay, "start"));
+    let table = ask(&["list"]);
+    assert!(table.contains(&start), "{start}: {table}");
+    assert!(ask(&["list", "--json"]).contains(string(&replay, "start")));
+    assert_eq!(ask(&["list", "--to", &start]), "no replays\n");
+    let end = here(string(&replay, "end"));
+    assert_eq!(ask(&["list", "--from", &start, "--to", &end]), table);
+    let refused = ask(&["save", "--from", "-2h", "--to", "-1h"]);
+    assert!(
+        refused.contains(&start) && refused.contains(&end),
+        "{refused}"
+    );
 }
 
 /// Whoever listens hears of each replay that is made, changed and deleted.

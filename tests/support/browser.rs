@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use lookback_testcard::read_counter;
 use serde_json::Value;
 
 use super::http;
@@ -23,6 +24,9 @@ pub(crate) struct Played {
     pub(crate) error: Option<String>,
     pub(crate) duration: f64,
     pub(crate) width: usize,
+    /// The number of the first picture, if it is one of the card, and of the one that it was sent to.
+    pub(crate) first: Option<u64>,
+    pub(crate) sought: Option<u64>,
     /// Where it played, after it had been sent to the last third.
     pub(crate) from: f64,
     pub(crate) to: f64,
@@ -72,10 +76,16 @@ fn result(told: &Receiver<Value>, chromium: &Process) -> Played {
         .recv_timeout(DEADLINE)
         .unwrap_or_else(|_| panic!("chromium tells nothing: {}", chromium.log()));
     let seconds = |key: &str| told[key].as_f64().unwrap_or(f64::NAN);
+    let picture = |key: &str| {
+        let luma: Vec<u8> = serde_json::from_value(told[key].clone()).ok()?;
+        read_counter(&luma, READ_WIDTH, READ_HEIGHT)
+    };
     Played {
         error: told["error"].as_str().map(str::to_owned),
         duration: seconds("duration"),
         width: told["width"].as_u64().unwrap_or(0) as usize,
+        first: picture("first"),
+        sought: picture("sought"),
         from: seconds("from"),
         to: seconds("to"),
     }
@@ -129,7 +139,9 @@ fn answer(
             let _ = told.send(result);
             read.and_then(|()| stream.write_all(b"HTTP/1.1 204 OK\r\nConnection: close\r\n\r\n"))
         }
-        (_, path) if path.starts_with("/clips/") => pass_on(path, range, &mut stream, server),
+        (_, path) if path.starts_with("/clips/") || path.starts_with("/replays/") => {
+            pass_on(path, range, &mut stream, server)
+        }
         (_, path) if path.starts_with("/?") => {
             let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n";
             stream.write_all([head, PAGE].concat().as_bytes())
@@ -165,18 +177,40 @@ fn pass_on(
     std::io::copy(response.body(), stream).map(drop)
 }
 
+/// The size in which the page tells of pictures.
+const READ_WIDTH: usize = 320;
+const READ_HEIGHT: usize = 180;
+
 const PAGE: &str = r#"<!doctype html><video muted></video><script>
 const video = document.querySelector("video");
-let from = null, done = false;
+let from = null, done = false, first = null, sought = null;
+function picture(then) {
+  video.requestVideoFrameCallback(() => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [320, 180];
+    const context = canvas.getContext("2d");
+    context.drawImage(video, 0, 0, 320, 180);
+    const {data} = context.getImageData(0, 0, 320, 180);
+    then(Array.from({length: 320 * 180}, (_, at) => Math.round(
+      0.2126 * data[4 * at] + 0.7152 * data[4 * at + 1] + 0.0722 * data[4 * at + 2])));
+  });
+}
 function tell(error) {
   if (done) return;
   done = true;
   fetch("/", {method: "POST", body: JSON.stringify({error, duration: video.duration,
-    width: video.videoWidth, from, to: video.currentTime})});
+    width: video.videoWidth, first, sought, from, to: video.currentTime})});
 }
 video.onerror = () => tell(`${video.error.code} ${video.error.message}`);
-video.onloadedmetadata = () => { video.currentTime = video.duration * 2 / 3; };
-video.onseeked = () => { from = video.currentTime; video.play().catch(error => tell(String(error))); };
+picture(seen => {
+  first = seen;
+  picture(seen => {
+    sought = seen;
+    from = video.currentTime;
+    video.play().catch(error => tell(String(error)));
+  });
+  video.currentTime = video.duration * 2 / 3;
+});
 video.ontimeupdate = () => { if (from !== null && video.currentTime > from + 0.5) tell(null); };
 video.src = location.search.slice(1);
 </script>"#;

@@ -1,6 +1,8 @@
 //! ffmpeg and ffprobe: what makes the input, and the judge of the output.
 
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -21,6 +23,14 @@ pub(crate) fn make(inputs: &[&Path], arguments: &str, output: &Path) {
         command.arg("-i").arg(input);
     }
     output_of(command.args(arguments.split_whitespace()).arg(output));
+}
+
+/// A program that takes the place of ffmpeg: this script, below the line that says what reads it.
+pub(crate) fn script(folder: &Path, script: &str) -> PathBuf {
+    let program = folder.join("known-ffmpeg");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("the test's folder takes files");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    program
 }
 
 /// Decodes everything in a file or URL and gives what ffmpeg has to say: nothing, if all is well.

@@ -83,6 +83,12 @@ impl Request {
     }
 
     fn try_send(&self, server: SocketAddr) -> io::Result<Response> {
+        let stream = self.begin(server)?;
+        Response::read(BufReader::new(stream), self.method == "HEAD")
+    }
+
+    /// Sends it, and leaves the answer where it is.
+    pub(crate) fn begin(&self, server: SocketAddr) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(server)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         let mut head = format!(
@@ -101,7 +107,7 @@ impl Request {
         }
         head.push_str("\r\n");
         stream.write_all(&[head.as_bytes(), &self.body].concat())?;
-        Response::read(BufReader::new(stream), self.method == "HEAD")
+        Ok(stream)
     }
 }
 

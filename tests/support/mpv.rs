@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::process::Process;
-use super::{DEADLINE, eventually};
+use super::{DEADLINE, card, eventually, text};
 
 pub(crate) struct Mpv {
     process: Process,
@@ -61,6 +61,20 @@ impl Mpv {
         self.command(&json!(["seek", seconds, "absolute+exact"]))
             .expect("mpv seeks");
         self.wait_for_event("playback-restart");
+    }
+
+    /// Stands still from now on.
+    pub(crate) fn pause(&mut self) {
+        self.command(&json!(["set_property", "pause", true]))
+            .expect("mpv pauses");
+    }
+
+    /// The number of the picture of the card that is shown.
+    pub(crate) fn picture(&mut self, folder: &Path) -> u64 {
+        let file = folder.join("mpv.png");
+        self.command(&json!(["screenshot-to-file", file, "video"]))
+            .expect("mpv has a picture");
+        card::counters(text(&file))[0]
     }
 
     pub(crate) fn position(&mut self) -> f64 {

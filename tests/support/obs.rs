@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use self::client::Client;
 pub(crate) use self::eye::{Eye, Shown};
 pub(crate) use self::verdict::{Expected, Verdict};
-use super::process::Process;
+use super::process::{Process, output_of};
 use super::screen::Screen;
 use super::{eventually, free_port};
 
@@ -36,9 +36,9 @@ pub(crate) struct Obs {
     client: Client,
     port: u16,
     // Ended in this order: OBS before the bus and the screen it is connected to.
-    _process: Process,
+    process: Process,
     _bus: Process,
-    _screen: Screen,
+    screen: Screen,
     folder: TempDir,
 }
 
@@ -74,6 +74,15 @@ impl Obs {
         );
         let scripts = json!([{"path": REPLAY_SCRIPT, "settings": {"source": source}}]);
         Self::start(&outputs, &json!({"scripts-tool": scripts}))
+    }
+
+    /// Starts OBS with these scripts, each a path with the script's settings.
+    pub(crate) fn with_scripts(scripts: &[(&Path, Value)]) -> Self {
+        let scripts = scripts
+            .iter()
+            .map(|(path, settings)| json!({"path": path, "settings": settings}));
+        let scripts: Vec<Value> = scripts.collect();
+        Self::start("", &json!({"scripts-tool": scripts}))
     }
 
     /// Starts OBS with these settings of its outputs in the profile, and of its modules in the scene
@@ -112,9 +121,9 @@ impl Obs {
         Self {
             client: connect(port, folder.path()),
             port,
-            _process: process,
+            process,
             _bus: bus,
-            _screen: screen,
+            screen,
             folder,
         }
     }
@@ -155,6 +164,40 @@ impl Obs {
             name,
             json!({"is_local_file": true, "local_file": file, "looping": true}),
         )
+    }
+
+    /// Has a hotkey pressed by its name.
+    pub(crate) fn trigger(&mut self, hotkey: &str) {
+        self.request("TriggerHotkeyByName", json!({"hotkeyName": hotkey}));
+    }
+
+    /// Holds a key of the keyboard down, under its name in X, until there is what it leads to.
+    pub(crate) fn hold_key<T>(&self, key: &str, outcome: impl FnMut() -> Option<T>) -> T {
+        let xdotool = |command| {
+            let mut xdotool = Command::new("xdotool");
+            let display = self.screen.display();
+            output_of(xdotool.args([command, key]).env("DISPLAY", display));
+        };
+        xdotool("keydown");
+        let outcome = eventually(format!("{key} is pressed: {}", self.log()), outcome);
+        xdotool("keyup");
+        outcome
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.output() + &self.process.log()
+    }
+
+    /// What it has written down of its scenes and scripts.
+    pub(crate) fn collection(&self) -> Value {
+        let file = self
+            .folder
+            .path()
+            .join(".config/obs-studio/basic/scenes/Test.json");
+        let text = fs::read_to_string(file).unwrap_or_default();
+        // It may be at it just now.
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     pub(crate) fn start_recording(&mut self) {

@@ -1,7 +1,7 @@
 //! The program under test.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
@@ -80,6 +80,11 @@ impl Server {
 
     pub(crate) fn send(&self, request: &Request) -> Response {
         request.send(self.address)
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    pub(crate) fn begin(&self, request: &Request) -> TcpStream {
+        request.begin(self.address).expect("it listens")
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {

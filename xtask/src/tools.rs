@@ -35,6 +35,8 @@ pub(crate) const OBS: &[Tool] = &[
     tool("Xvfb", "xvfb"),
     tool("/usr/share/doc/libgl1-mesa-dri", "libgl1-mesa-dri"),
     tool("dbus-daemon", "dbus"),
+    // Presses keys.
+    tool("xdotool", "xdotool"),
 ];
 
 /// A linker for Windows programs, and Wine to run them.

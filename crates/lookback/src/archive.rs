@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lookback_replay::{RenditionError, Replay, ReplayError, Replays, Save, Saved, Wall};
 use tracing::{info, warn};
 
-use crate::convert::{Footage, Jobs, NotBegun, Task};
+use crate::convert::{Failure, Footage, Jobs, NotBegun, Task};
 use crate::replays::Shelf;
 
 /// See the module's documentation.
@@ -33,7 +33,7 @@ pub(crate) enum NotWritten {
     NotBegun(#[from] NotBegun),
     /// It did not come out.
     #[error("{0}")]
-    Failed(String),
+    Failed(Arc<Failure>),
 }
 
 /// Why nothing was kept.
@@ -51,6 +51,27 @@ pub(crate) enum NotKept {
     },
 }
 
+impl NotWritten {
+    /// Whether another replay would fare no better.
+    fn is_of_the_library(&self) -> bool {
+        match self {
+            Self::Rendition(_) => false,
+            Self::NotBegun(error) => matches!(error, NotBegun::NoLibrary),
+            Self::Failed(failure) => failure.is_of_the_library(),
+        }
+    }
+}
+
+impl NotKept {
+    fn not_moved(replay: &Replay, why: NotWritten) -> Self {
+        Self::NotMoved {
+            id: replay.id().to_owned(),
+            name: replay.name().to_owned(),
+            why,
+        }
+    }
+}
+
 impl Archive {
     pub(crate) fn new(shelf: Arc<Shelf>, jobs: Jobs, auto: Option<Task>, moves: bool) -> Arc<Self> {
         Arc::new(Self {
@@ -63,36 +84,53 @@ impl Archive {
     }
 
     /// Keeps a moment. Where there is no room, and that is wanted, the oldest are moved to the library first:
-    /// gives their ids too. Recording goes on meanwhile.
+    /// gives their ids too. One that cannot be a file stays, and the next one goes. Recording goes on meanwhile.
     pub(crate) async fn save(
         &self,
         save: &Save,
         now: Wall,
     ) -> Result<(Saved, Vec<String>), NotKept> {
-        let mut moved = Vec::new();
+        let mut save = save.clone();
+        let (mut moved, mut stuck) = (Vec::new(), None);
         loop {
             let full = match self.shelf.change(|replays| replays.save(save.clone(), now)) {
-                Err(ReplayError::Full(full)) if self.moves && !full.delete.is_empty() => full,
+                Err(ReplayError::Full(full)) if self.moves => full,
                 saved => return Ok((saved?, moved)),
             };
+            if full.delete.is_empty() {
+                return Err(stuck.unwrap_or(ReplayError::Full(full).into()));
+            }
             for replay in full.delete {
-                self.write(&replay).await.map_err(|why| NotKept::NotMoved {
-                    id: replay.id().to_owned(),
-                    name: replay.name().to_owned(),
-                    why,
-                })?;
-                // Who has changed it meanwhile wants to keep it: another one goes then.
-                let delete = |replays: &Replays| replays.delete_unchanged(&replay);
-                if self.shelf.change(delete).is_ok() {
-                    info!(
-                        "replay {} ({}) was moved to the library",
-                        replay.name(),
-                        replay.id()
-                    );
-                    moved.push(replay.id().to_owned());
+                match self.move_out(&replay).await {
+                    Ok(true) => moved.push(replay.id().to_owned()),
+                    // Who has changed it meanwhile wants to keep it: another one goes then.
+                    Ok(false) => {}
+                    Err(why) if why.is_of_the_library() => {
+                        return Err(NotKept::not_moved(&replay, why));
+                    }
+                    Err(why) => {
+                        save.beside.push(replay.id().to_owned());
+                        stuck.get_or_insert_with(|| NotKept::not_moved(&replay, why));
+                        break;
+                    }
                 }
             }
         }
+    }
+
+    /// Writes a replay and lets it go, unless it was changed meanwhile. Says whether it went.
+    async fn move_out(&self, replay: &Replay) -> Result<bool, NotWritten> {
+        self.write(replay).await?;
+        let delete = |replays: &Replays| replays.delete_unchanged(replay);
+        let goes = self.shelf.change(delete).is_ok();
+        if goes {
+            info!(
+                "replay {} ({}) was moved to the library",
+                replay.name(),
+                replay.id()
+            );
+        }
+        Ok(goes)
     }
 
     /// Writes each replay when it is complete, one after the other, for ever.

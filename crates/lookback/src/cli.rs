@@ -7,8 +7,11 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::control::DeckCommand;
+use crate::doctor::DoctorOptions;
+use crate::instant::ReplayOptions;
 use crate::keep::KeepCommand;
 use crate::manual::ManualCommand;
+use crate::obs::ObsCommand;
 use crate::settings::{Options, presets, with_file};
 use crate::status::StatusOptions;
 use crate::usage::Usage;
@@ -32,7 +35,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 begun, but not brought to its end; 2 not done, because of a mistake or a refusal; \
+Exit codes: 0 done; 1 begun, but not brought to its end, or found wrong by doctor; 2 not done, because of a mistake or a refusal; \
 3 no server answers; 130 interrupted. With any but 0, one line of standard error says why.";
 
 /// What to do.
@@ -44,12 +47,19 @@ pub(crate) enum Command {
     Demo(Options),
     /// Show what a running lookback is doing.
     Status(StatusOptions),
+    /// Put the last seconds on the program of OBS, in slow motion, and go back.
+    Replay(ReplayOptions),
     #[command(flatten)]
     Deck(DeckCommand),
     #[command(flatten)]
     Keep(KeepCommand),
     #[command(flatten)]
     Work(WorkCommand),
+    /// Prepare OBS over obs-websocket, look at it, and put it back.
+    #[command(subcommand)]
+    Obs(ObsCommand),
+    /// Say what is wrong with this machine's set-up, and what to do about it.
+    Doctor(DoctorOptions),
     #[command(flatten)]
     Manual(ManualCommand),
 }

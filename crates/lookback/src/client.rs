@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::settings::Endpoint;
+use crate::time;
 
 /// Which server to ask, and for whom.
 #[derive(Args, Clone, Debug)]
@@ -77,6 +78,14 @@ impl Failure {
     /// What was asked for was begun, and did not come out.
     pub(crate) fn failed(line: String) -> Self {
         Self { line, code: FAILED }
+    }
+
+    /// Nobody is there to ask.
+    pub(crate) fn absent(line: String) -> Self {
+        Self {
+            line,
+            code: NO_ANSWER,
+        }
     }
 
     pub(crate) fn unreadable(error: serde_json::Error) -> Self {
@@ -176,7 +185,7 @@ pub(crate) fn escaped(value: &str) -> String {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a server is, and the token for it.
-fn place(options: &ServerOptions) -> Result<(Endpoint, Option<String>), Failure> {
+pub(crate) fn place(options: &ServerOptions) -> Result<(Endpoint, Option<String>), Failure> {
     let server = &options.server;
     let token = options
         .token_file
@@ -223,7 +232,9 @@ fn ask(options: &ServerOptions, method: &str, path: &str, body: &str) -> Result<
 fn refusal(body: &str) -> Option<Failure> {
     let problem: Value = serde_json::from_str(body).ok()?;
     problem["code"].as_str()?;
-    Some(Failure::mistake(problem["detail"].as_str()?.to_owned()))
+    Some(Failure::mistake(time::localized(
+        problem["detail"].as_str()?,
+    )))
 }
 
 /// One request on a connection of its own; the whole answer, head and body.

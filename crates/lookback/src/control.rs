@@ -11,6 +11,7 @@ use crate::client::{self, Failure, ServerOptions};
 use crate::http::Deck;
 use crate::settings::{Name, Period};
 use crate::status;
+use crate::time;
 
 /// What a deck of a running server is to do.
 #[derive(Debug, Subcommand)]
@@ -63,11 +64,11 @@ pub(crate) struct PlayOptions {
     /// The last so much of the recording, such as 10s.
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
     pub(crate) last: Option<Period>,
-    /// Where to start: so long ago, such as -1min, or a time, such as 2026-11-22T20:15:00Z.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// Where to start: so long ago, such as -1min, or a time, such as 20:15 or 2026-11-22T20:15:00Z.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = time::asked)]
     pub(crate) from: Option<String>,
     /// Where to end, in the same words.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = time::asked)]
     pub(crate) to: Option<String>,
     /// The channel that this is of.
     #[arg(long, value_name = "NAME")]
@@ -130,7 +131,8 @@ impl FromStr for Place {
     }
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+/// A speed as it is written.
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().map_err(|_| "a speed is a number".to_owned())?;
     Speed::new(speed)
         .map(Speed::value)

@@ -65,13 +65,18 @@ impl Drop for Fifo {
 
 /// The folder of the FIFOs that nobody named: the user's own, made if missing.
 pub(crate) fn default_folder() -> Result<PathBuf, Usage> {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
-    let folder = match runtime {
-        Some(folder) => PathBuf::from(folder).join("lookback"),
-        None => std::env::temp_dir().join(format!("lookback-{}", geteuid().as_raw())),
-    };
+    let folder = usual_folder();
     private_folder(&folder)?;
     Ok(folder)
+}
+
+/// Where that folder is, whether it is there or not.
+pub(crate) fn usual_folder() -> PathBuf {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
+    match runtime {
+        Some(folder) => PathBuf::from(folder).join("lookback"),
+        None => std::env::temp_dir().join(format!("lookback-{}", geteuid().as_raw())),
+    }
 }
 
 /// Makes the folder, or checks that it is one that nobody else can put anything into.

@@ -10,6 +10,7 @@ use crate::client::{self, Failure, ServerOptions};
 use crate::http::Status;
 use crate::settings::{Name, Period};
 use crate::table;
+use crate::time;
 
 /// What is to be kept of what a running server has recorded, or not.
 #[derive(Debug, Subcommand)]
@@ -52,14 +53,15 @@ pub(crate) struct SaveOptions {
     /// The last so much of the recording, such as 30s.
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
     pub(crate) last: Option<Period>,
-    /// Where it starts: so long ago, such as -1min, or a time, such as 2026-11-22T20:15:00Z.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// Where it starts: so long ago, such as -1min, or a time, such as 20:15 or 2026-11-22T20:15:00Z.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = time::asked)]
     pub(crate) from: Option<String>,
     /// Where it ends, in the same words.
     #[arg(
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
+        value_parser = time::asked,
         conflicts_with = "plus"
     )]
     pub(crate) to: Option<String>,
@@ -95,10 +97,10 @@ pub(crate) struct ListOptions {
     #[arg(long, value_name = "TEXT")]
     pub(crate) tag: Option<String>,
     /// Only those that end after then: so long ago, such as -10min, or a time.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = time::asked)]
     pub(crate) from: Option<String>,
     /// Only those that begin before then: so long ago, such as -5min, or a time.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = time::asked)]
     pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerOptions,
@@ -241,7 +243,7 @@ fn row(replay: &Replay) -> [String; 7] {
     [
         replay.id.clone(),
         name,
-        replay.start.clone(),
+        time::local(&replay.start),
         format!("{:.1} s", replay.duration_s),
         replay.bytes.map_or("-".to_owned(), table::mebibytes),
         channels.join(", "),
@@ -282,7 +284,7 @@ fn library(server: &ServerOptions) -> Result<String, Failure> {
         [
             file.file,
             file.name.unwrap_or_default(),
-            file.start,
+            time::local(&file.start),
             format!("{:.1} s", file.duration_s),
             table::mebibytes(file.bytes),
             file.tags.join(", "),
@@ -431,12 +433,13 @@ mod tests {
             replay("3c4d", "x", None),
         ]);
         let lines: Vec<&str> = text.lines().collect();
+        let start = time::local("2026-05-01T18:30:00.000Z");
         assert_eq!(
             lines[1],
-            "1a2b  Größe (locked)  2026-05-01T18:30:00.000Z  10.0 s  1.0 MiB  main      red"
+            format!("1a2b  Größe (locked)  {start}  10.0 s  1.0 MiB  main      red")
         );
         assert!(
-            lines[2].starts_with("3c4d  x (locked)      2026"),
+            lines[2].starts_with(&format!("3c4d  x (locked)      {start}")),
             "{}",
             lines[2]
         );

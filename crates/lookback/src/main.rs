@@ -11,13 +11,16 @@ mod clock;
 mod control;
 mod convert;
 mod decks;
+mod doctor;
 #[cfg(unix)]
 mod fifo;
 mod http;
+mod instant;
 mod keep;
 mod library;
 mod log;
 mod manual;
+mod obs;
 mod replays;
 mod serve;
 mod settings;
@@ -72,8 +75,11 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         }
         Command::Status(options) => Ok(status::run(&options)),
         Command::Deck(command) => Ok(control::run(&command)),
+        Command::Replay(options) => Ok(instant::run(&options)),
         Command::Keep(command) => Ok(keep::run(&command)),
         Command::Work(command) => Ok(work::run(&command)),
+        Command::Obs(command) => Ok(obs::run(&command)),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Manual(command) => Ok(manual::run(&command, cli::definition())),
     }
 }

@@ -21,6 +21,7 @@ use crate::convert::{Ffmpeg, Jobs};
 use crate::decks::{Decks, play_into};
 use crate::http::{self, App, Connections, Guard, Plans};
 use crate::library::Library;
+use crate::obs::{Obs, Surroundings};
 use crate::replays::{self, Shelf};
 use crate::settings::{Name, Settings};
 use crate::signals;
@@ -66,6 +67,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     );
     greet(address, &settings);
 
+    let taken: Vec<&Input> = sources.iter().map(|(input, _)| *input).collect();
     let mut tasks = JoinSet::new();
     for (input, source) in sources {
         let channel = recorder.add_channel(input.channel.as_str());
@@ -112,11 +114,26 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         shelf,
         archive,
         plans,
-        decks,
+        decks.clone(),
         jobs,
         play_to,
         Arc::clone(&connections),
-    );
+    )
+    .taking_from(taken);
+    let app = match settings.obs {
+        None => app,
+        Some(obs) => {
+            let surroundings = Surroundings {
+                inputs: settings.inputs,
+                recorder,
+                decks,
+                port: address.port(),
+            };
+            let (obs, watching) = Obs::new(obs, surroundings);
+            tasks.spawn(watching);
+            app.with_obs(obs)
+        }
+    };
     let router = http::router(Arc::new(app), guard);
     tasks.spawn(http::serve(listener, router, connections));
     stop.await;

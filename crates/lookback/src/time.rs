@@ -1,10 +1,13 @@
 //! Moments as people and programs write them, and as answers show them.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use lookback_replay::Wall;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
@@ -90,8 +93,61 @@ pub(crate) fn rfc3339(wall: Wall) -> String {
     format!("{timestamp:.3}")
 }
 
+/// The same as the clock on the wall shows it, in 14 digits for names of files.
+pub(crate) fn in_digits(wall: Wall) -> String {
+    let timestamp = Timestamp::from_millisecond(wall.as_unix_millis()).unwrap_or_default();
+    let here = timestamp.to_zoned(TimeZone::system());
+    here.strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// A moment of an answer as the clock on the wall shows it.
+pub(crate) fn local(moment: &str) -> String {
+    local_in(moment, TimeZone::system())
+}
+
+/// A moment as it is written at the command line, as servers take it: times of the clock on the wall are told
+/// in UTC, since theirs may be another, and all else is left to them.
+pub(crate) fn asked(text: &str) -> Result<String, Infallible> {
+    Ok(asked_in(text, TimeZone::system(), Timestamp::now()))
+}
+
+/// What a server says, with each moment in it as the clock on the wall shows it.
+pub(crate) fn localized(text: &str) -> String {
+    text.split(' ').map(local).collect::<Vec<_>>().join(" ")
+}
+
+fn local_in(moment: &str, zone: TimeZone) -> String {
+    match moment.parse::<Timestamp>() {
+        Ok(moment) => moment
+            .to_zoned(zone)
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
+        Err(_) => moment.to_owned(),
+    }
+}
+
+fn asked_in(text: &str, zone: TimeZone, now: Timestamp) -> String {
+    if text.parse::<Moment>().is_ok() {
+        return text.to_owned();
+    }
+    let text = text.trim();
+    let today = now.to_zoned(zone.clone()).datetime();
+    let on_the_wall = match text.parse::<Time>() {
+        // Nothing is recorded of what is still to come.
+        Ok(time) if time > today.time() => (today - 1.day()).date().to_datetime(time),
+        Ok(time) => today.date().to_datetime(time),
+        Err(_) => match text.parse::<DateTime>() {
+            Ok(moment) => moment,
+            Err(_) => return text.to_owned(),
+        },
+    };
+    let moment = on_the_wall.to_zoned(zone);
+    moment.map_or(text.to_owned(), |moment| moment.timestamp().to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::tz::Offset;
     use proptest::prelude::*;
 
     use super::*;
@@ -128,6 +184,31 @@ mod tests {
         assert!(read("true").is_err());
     }
 
+    #[test]
+    fn the_clock_on_the_wall() {
+        let india = || TimeZone::fixed(Offset::from_seconds(19_800).expect("it is one"));
+        let now = "2026-05-01T18:30:00Z".parse().expect("a time");
+        assert_eq!(
+            local_in("2026-05-01T18:30:00.123Z", india()),
+            "2026-05-02 00:00:00"
+        );
+        assert_eq!(local_in("x", india()), "x");
+        for (text, told) in [
+            ("2026-05-02 00:00:00", "2026-05-01T18:30:00Z"),
+            ("2026-05-01T23:00", "2026-05-01T17:30:00Z"),
+            ("00:00", "2026-05-01T18:30:00Z"),
+            ("23:59:30.5", "2026-05-01T18:29:30.5Z"),
+            ("2026-05-01T20:30:00+02:00", "2026-05-01T20:30:00+02:00"),
+            ("2026-05-01T18:30:00Z", "2026-05-01T18:30:00Z"),
+            ("1777660200123", "1777660200123"),
+            ("-30s", "-30s"),
+            ("noon", "noon"),
+            ("", ""),
+        ] {
+            assert_eq!(asked_in(text, india(), now), told, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_shown_reads_back(millis in 0i64..4_000_000_000_000) {
@@ -138,6 +219,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".*") {
             let _ = text.parse::<Moment>();
+            asked_in(&text, TimeZone::UTC, Timestamp::UNIX_EPOCH);
         }
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::client::{self, Failure, ServerOptions};
 use crate::settings::{Name, Size};
 use crate::signals;
+use crate::time;
 
 /// What a running server is to make of what it has recorded.
 #[derive(Debug, Subcommand)]
@@ -38,10 +39,10 @@ pub(crate) struct SourceOptions {
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
     last: Option<String>,
     /// From then on: a time, or so long ago, such as -1min.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = time::asked)]
     from: Option<String>,
     /// Until then: a time, or so long ago, such as -30s.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = time::asked)]
     to: Option<String>,
     /// Of this channel; with a replay, that angle of it.
     #[arg(long, value_name = "NAME")]

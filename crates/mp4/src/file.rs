@@ -8,7 +8,7 @@ use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Counted, Gone};
 
 use crate::boxes::Boxes;
-use crate::content::Content;
+use crate::content::{Content, Place};
 use crate::movie::{self, Presentation, Samples};
 use crate::scan::{Scan, Wanted};
 use crate::{Error, LeftOut};
@@ -111,31 +111,26 @@ impl Mp4 {
     }
 
     /// Up to `max` bytes from `offset` on, at least one unless `offset` is at or behind the end, or `max`
-    /// is 0.
+    /// is 0. `place` is where the reading before ended, and then where this one does.
     ///
     /// # Errors
     /// If the clip had to be let go.
-    pub fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
-        read(
-            &self.clip,
-            &self.plan.header,
-            &self.plan.content,
-            offset,
-            max,
-        )
+    pub fn read(&self, offset: u64, max: usize, place: &mut Place) -> Result<Bytes, Gone> {
+        let stored = (&self.plan.header, &self.plan.content);
+        read(&self.clip, stored, offset, max, place)
     }
 }
 
 /// Reads what is made of a header and content behind it.
 pub(crate) fn read(
     clip: &Clip,
-    header: &Bytes,
-    content: &Content,
+    (header, content): (&Bytes, &Content),
     offset: u64,
     max: usize,
+    place: &mut Place,
 ) -> Result<Bytes, Gone> {
     match offset.checked_sub(header.len() as u64) {
-        Some(offset) => content.read(clip, offset, max),
+        Some(offset) => content.read(clip, offset, max, place),
         None => {
             let from = offset as usize;
             Ok(header.slice(from..header.len().min(from.saturating_add(max))))
@@ -180,4 +175,111 @@ pub(crate) fn since_1904(clip: &Clip) -> u64 {
     const UNIX_EPOCH: i64 = 2_082_844_800;
     let seconds = clip.start().as_unix_millis().div_euclid(1000);
     u64::try_from(seconds.saturating_add(UNIX_EPOCH)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use lookback_replay::{Limits, Recorder, Selection, Wall};
+    use lookback_testcard::{Config, Stream, TestCard};
+    use mp4_atom::{Any, DecodeMaybe, Moov};
+
+    use super::*;
+    use crate::scan::Media;
+
+    fn clip() -> Arc<Clip> {
+        let card = Config {
+            width: 320,
+            height: 180,
+            ..Config::default()
+        };
+        let card = TestCard::new(card).expect("a size that the card can have");
+        let recorder = Recorder::new(Limits {
+            memory: 8 << 20,
+            keep: None,
+        });
+        let channel = recorder.add_channel("main");
+        let mut writer = channel.connect("test", Wall(0)).expect("it is the first");
+        for chunk in Stream::new(card, 0, Ticks::SECOND).take(60) {
+            writer.write(&chunk.bytes, Wall(0));
+        }
+        drop(writer);
+        let clip = channel.clip(Selection::All, Wall(0));
+        clip.expect("something is recorded")
+    }
+
+    fn movie(mut header: &[u8]) -> Moov {
+        loop {
+            match Any::decode_maybe(&mut header) {
+                Ok(Some(Any::Moov(movie))) => return movie,
+                Ok(Some(_)) => {}
+                other => panic!("no moov, but {other:?}"),
+            }
+        }
+    }
+
+    /// Where the chunks of all tracks begin.
+    fn chunks(movie: &Moov) -> Vec<u64> {
+        let tables = movie.trak.iter().map(|track| &track.mdia.minf.stbl);
+        let offsets = |stbl: &mp4_atom::Stbl| match (&stbl.stco, &stbl.co64) {
+            (Some(short), None) => short.entries.iter().map(|&at| at.into()).collect(),
+            (None, Some(long)) => long.entries.clone(),
+            _ => panic!("one table of chunks for each track"),
+        };
+        tables.flat_map(offsets).collect::<Vec<u64>>()
+    }
+
+    /// Behind more bytes than 32 bits can count all is where it is told to be, although nobody has that much memory.
+    #[test]
+    fn beyond_four_gigabytes_everything_is_found() {
+        let clip = clip();
+        let shown = Presentation {
+            shown: vec![Ticks(0)..Ticks(i64::MAX)],
+            recorded: since_1904(&clip),
+        };
+        let scan = || Scan::new(&clip, &Wanted::Whole).expect("it is whole");
+        let near = scan();
+        let near_header = header(&near, &shown);
+        for gap in [1 << 31, u64::from(u32::MAX), 5 << 32] {
+            let mut far = scan();
+            far.content = far.content.behind(gap);
+            for track in &mut far.tracks {
+                let timing = match &mut track.media {
+                    Media::Pictures(pictures) => &mut pictures.timing,
+                    Media::Sound(sound) => &mut sound.timing,
+                };
+                timing.chunks.iter_mut().for_each(|chunk| chunk.at += gap);
+            }
+            let far_header = header(&far, &shown);
+            let expected = chunks(&movie(&near_header)).into_iter().map(|at| {
+                let in_content = at - near_header.len() as u64;
+                far_header.len() as u64 + gap + in_content
+            });
+            assert_eq!(
+                chunks(&movie(&far_header)),
+                expected.collect::<Vec<_>>(),
+                "{gap}"
+            );
+            let mut end = Boxes::default();
+            media_data(far.content.len(), &mut end);
+            assert!(far_header.ends_with(&end.into_bytes()));
+            for offset in [0, 1, near.content.len() / 2, near.content.len() - 1] {
+                let there = far.content.read(&clip, gap + offset, 5000);
+                let here = near.content.read(&clip, offset, 5000);
+                assert!(there.is_ok() && there == here, "{gap} and {offset}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_length_of_the_samples_is_told_in_as_many_bits_as_it_takes() {
+        let head = |len| {
+            let mut boxes = Boxes::default();
+            media_data(len, &mut boxes);
+            boxes.into_bytes()
+        };
+        let longest = u64::from(u32::MAX) - 8;
+        assert_eq!(head(longest), b"\xff\xff\xff\xffmdat");
+        let more = (longest + 1 + 16).to_be_bytes();
+        assert_eq!(head(longest + 1), [b"\0\0\0\x01mdat", &more[..]].concat());
+    }
 }

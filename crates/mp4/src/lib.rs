@@ -39,6 +39,7 @@ use std::fmt;
 use lookback_codec::Codec;
 use lookback_replay::Gone;
 
+pub use content::Place;
 pub use file::{Mp4, Plan};
 pub use scan::language;
 pub use segment::Segment;

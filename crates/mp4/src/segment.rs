@@ -13,7 +13,7 @@ use lookback_replay::{Clip, Counted, Gone};
 
 use crate::Error;
 use crate::boxes::Boxes;
-use crate::content::Content;
+use crate::content::{Content, Place};
 use crate::file::{media_data, read};
 use crate::movie::{self, Presentation, Samples, id};
 use crate::scan::{Scan, Track, Wanted};
@@ -74,12 +74,18 @@ impl Segment {
     }
 
     /// Up to `max` bytes from `offset` on, at least one unless `offset` is at or behind the end, or `max`
-    /// is 0.
+    /// is 0. `place` is where the reading before ended, and then where this one does.
     ///
     /// # Errors
     /// If the clip had to be let go.
-    pub fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
-        read(&self.clip, &self.header, &self.content, offset, max)
+    pub fn read(&self, offset: u64, max: usize, place: &mut Place) -> Result<Bytes, Gone> {
+        read(
+            &self.clip,
+            (&self.header, &self.content),
+            offset,
+            max,
+            place,
+        )
     }
 }
 

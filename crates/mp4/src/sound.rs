@@ -13,7 +13,7 @@ use lookback_codec::{
 use lookback_mpegts::{Pid, Ticks};
 use lookback_replay::{Elementary, Gone, Placed};
 
-use crate::content::{Content, Place};
+use crate::content::{Content, Start};
 use crate::timing::Timing;
 
 /// The begin of a frame that waits for its end is never longer.
@@ -158,7 +158,7 @@ impl Sound {
 
     fn add(&mut self, track: usize, frame: &AudioFrame, content: &mut Content, goes_on: bool) {
         let begin = frame.bytes.start + frame.framing;
-        let place = self.place(begin);
+        let place = self.start(begin);
         let len = (frame.bytes.end - begin) as u32;
         self.timing.place(content.len(), goes_on);
         self.timing.push_frame(len, frame.samples);
@@ -175,13 +175,13 @@ impl Sound {
     }
 
     /// Where in the log a byte lies that is at hand.
-    fn place(&self, at: usize) -> Place {
+    fn start(&self, at: usize) -> Start {
         let at = at as i64;
         let later = self
             .packets
             .partition_point(|&(position, _)| position <= at);
         let (position, packet) = self.packets[later - 1];
-        Place {
+        Start {
             packet,
             skip: (at - position) as u16,
         }

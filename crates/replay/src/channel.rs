@@ -29,6 +29,9 @@ use crate::wall::{Wall, ticks_to_duration};
 /// Bytes without a single packet after which the input is called something else.
 const WRONG_INPUT_BYTES: usize = 1024;
 
+/// Keyframes of which the intervals are looked at.
+const KEYS_LOOKED_AT: usize = 16;
+
 /// One recorded live stream.
 pub struct Channel {
     name: String,
@@ -211,6 +214,22 @@ impl Channel {
                 })
                 .unwrap_or_default(),
         }
+    }
+
+    /// The longest time from one of the newest keyframes to the next, and from the last one on; `None`
+    /// as long as there is none. Of the newest run.
+    pub fn keyframe_interval(&self) -> Option<Duration> {
+        let state = self.lock();
+        let run = state.log.runs.back()?;
+        let keys = state.log.keys.iter().rev();
+        let keys = keys.take_while(|key| run.contains(key.offset));
+        let mut longest = None;
+        let mut behind = run.latest;
+        for key in keys.take(KEYS_LOOKED_AT) {
+            longest = longest.max(Some(behind - key.pts));
+            behind = key.pts;
+        }
+        longest.map(ticks_to_duration)
     }
 
     /// Every mutation leaves the state whole, so a panic elsewhere does not spoil it.

@@ -265,6 +265,11 @@ impl Clip {
         Some(self.channel.recorder()?.count(bytes))
     }
 
+    /// Bytes that were copied out of it for a reader: they are counted in the memory until it lets go of them.
+    pub fn counted(&self, bytes: Vec<u8>) -> Bytes {
+        self.channel.counted(bytes)
+    }
+
     pub(crate) fn parts(&self) -> &[Part] {
         &self.plan.parts
     }

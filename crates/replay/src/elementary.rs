@@ -33,8 +33,9 @@ pub struct Elementary<'a> {
     block: Option<(u64, Arc<Block>)>,
     /// A packet that lies in two.
     over_edge: [u8; PACKET_LEN],
-    /// What is left of the packet's payload, in its bytes.
+    /// What is left of the packet's payload, in its bytes, and where it began.
     payload: Range<usize>,
+    begin: usize,
     source: Source,
     last_counter: Option<u8>,
     /// The beginning of a PES header that goes on in the next packet.
@@ -63,6 +64,7 @@ impl Clip {
             block: None,
             over_edge: [0; PACKET_LEN],
             payload: 0..0,
+            begin: 0,
             source: Source::OverEdge,
             last_counter: None,
             header: Vec::new(),
@@ -78,6 +80,7 @@ impl Elementary<'_> {
         self.pid = pid;
         self.left = packets;
         self.payload = 0..0;
+        self.begin = 0;
         self.last_counter = None;
         self.header.clear();
     }
@@ -145,6 +148,12 @@ impl Elementary<'_> {
     /// in the one before.
     pub fn packet(&self) -> Option<u64> {
         self.begins_clean.then_some(self.packet)
+    }
+
+    /// The bytes of that packet that were consumed, of those that [`Self::peek`] gives.
+    pub fn consumed(&self) -> u16 {
+        // A packet is far shorter.
+        (self.payload.start - self.begin) as u16
     }
 
     /// Whether these bytes of the log are whole packets, none of which is of `pid`.
@@ -226,6 +235,7 @@ impl Elementary<'_> {
             if unit_start || !self.header.is_empty() {
                 self.take_header_off(unit_start);
             }
+            self.begin = self.payload.start;
             if !self.payload.is_empty() {
                 return Ok(());
             }

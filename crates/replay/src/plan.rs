@@ -219,7 +219,7 @@ pub(crate) fn resolve(
 }
 
 /// The first of `range` for which `holds` is no longer true.
-fn partition(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn partition(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (range.start, range.end);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -82,6 +82,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether the library takes nothing else either.
+    pub(crate) fn is_of_the_library(&self) -> bool {
+        matches!(self, Self::NotSaved(error) if !matches!(error, NotSaved::NameTaken(_)))
+    }
+
     /// A word for programs.
     pub(crate) fn code(&self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use lookback_mp4::Place;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
@@ -184,9 +185,9 @@ async fn serve(
 const PIECE: usize = 64 << 10;
 
 async fn feed(mut stdin: ChildStdin, input: &Input, watch: &Watch<'_>) -> Result<(), Failure> {
-    let mut at = 0;
+    let (mut at, mut place) = (0, Place::default());
     while at < input.len() {
-        let piece = input.read(at, PIECE)?;
+        let piece = input.read(at, PIECE, &mut place)?;
         // One that has what it wants closes its input, or leaves: how that came out, its exit tells.
         if stdin.write_all(&piece).await.is_err() {
             return Ok(());
@@ -311,6 +312,7 @@ impl Running {
         command.wrap(process_wrap::tokio::ProcessGroup::leader());
         #[cfg(windows)]
         {
+            use lookback_mp4::Place;
             use process_wrap::tokio::{CreationFlags, JobObject};
             use windows::Win32::System::Threading::{
                 BELOW_NORMAL_PRIORITY_CLASS, CREATE_NO_WINDOW,

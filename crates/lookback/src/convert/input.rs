@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lookback_mp4::Mp4;
+use lookback_mp4::{Mp4, Place};
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone};
 
@@ -58,10 +58,10 @@ impl Input {
         }
     }
 
-    pub(super) fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+    pub(super) fn read(&self, offset: u64, max: usize, place: &mut Place) -> Result<Bytes, Gone> {
         match &self.bytes {
             Source::Stream(clip) => clip.read(offset, max),
-            Source::Mp4(mp4) => mp4.read(offset, max),
+            Source::Mp4(mp4) => mp4.read(offset, max, place),
         }
     }
 }

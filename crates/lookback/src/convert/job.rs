@@ -13,7 +13,7 @@ use super::ffmpeg::Progress;
 use super::footage::Footage;
 use super::output::Made;
 use super::recipe::Recipe;
-use crate::time::rfc3339;
+use crate::time::{in_digits, rfc3339};
 
 /// See the module's documentation.
 pub(crate) struct Job {
@@ -58,7 +58,7 @@ enum Stage {
     Queued(Footage),
     Running(Run),
     Done(Made),
-    Failed(Failure),
+    Failed(Arc<Failure>),
 }
 
 #[derive(Clone, Copy)]
@@ -84,15 +84,11 @@ impl Job {
         now: Wall,
     ) -> Arc<Self> {
         let ending = task.ending();
-        let digits: String = rfc3339(footage.start())
-            .chars()
-            .filter(char::is_ascii_digit)
-            .take(14)
-            .collect();
+        let start = in_digits(footage.start());
         Arc::new(Self {
             id: new_id(),
             source,
-            file: format!("{}-{digits}.{ending}", footage.clip().channel()),
+            file: format!("{}-{start}.{ending}", footage.clip().channel()),
             task,
             target,
             created: now,
@@ -132,9 +128,9 @@ impl Job {
     }
 
     /// Why it failed, if it did.
-    pub(crate) fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<Arc<Failure>> {
         match &self.state().stage {
-            Stage::Failed(failure) => Some(failure.to_string()),
+            Stage::Failed(failure) => Some(Arc::clone(failure)),
             _ => None,
         }
     }
@@ -218,7 +214,7 @@ impl Job {
             &mut state.stage,
             match outcome {
                 Ok(made) => Stage::Done(made),
-                Err(failure) => Stage::Failed(failure),
+                Err(failure) => Stage::Failed(Arc::new(failure)),
             },
         );
         drop(state);
@@ -287,8 +283,10 @@ impl Stage {
             Self::Queued(_) => "queued",
             Self::Running(_) => "running",
             Self::Done(_) => "done",
-            Self::Failed(Failure::Cancelled) => "cancelled",
-            Self::Failed(_) => "failed",
+            Self::Failed(failure) => match **failure {
+                Failure::Cancelled => "cancelled",
+                _ => "failed",
+            },
         }
     }
 }

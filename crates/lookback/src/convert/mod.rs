@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use lookback_mp4::Place;
 use lookback_replay::{Recorder, Wall};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
@@ -345,8 +346,9 @@ impl Inner {
     async fn copy(&self, job: &Job, input: &Input) -> Result<Output, Failure> {
         job.attempt();
         let mut output = self.output(job).await?;
+        let mut place = Place::default();
         while output.len() < input.len() {
-            let piece = input.read(output.len(), COPY_PIECE)?;
+            let piece = input.read(output.len(), COPY_PIECE, &mut place)?;
             output.write(&piece).await?;
             self.advance(
                 job,

@@ -144,16 +144,24 @@ impl Preset {
         Json::Object(shown.collect())
     }
 
-    /// With its defaults, and each choice in turn: the encoders that it may need.
+    /// The encoders that it needs, with the defaults of its choices.
     pub(crate) fn encoders(&self) -> Vec<String> {
+        encoders_in(&self.default_arguments())
+    }
+
+    /// The filters that it needs, with the defaults of its choices.
+    pub(crate) fn filters(&self) -> Vec<String> {
+        filters_in(&self.default_arguments())
+    }
+
+    fn default_arguments(&self) -> Vec<String> {
         let chosen = self.parameters.values().flat_map(|it| match it {
             Parameter::Choice {
                 choices, default, ..
             } => choices[default].clone(),
             _ => Vec::new(),
         });
-        let all: Vec<String> = self.arguments.iter().cloned().chain(chosen).collect();
-        encoders_in(&all)
+        self.arguments.iter().cloned().chain(chosen).collect()
     }
 
     fn recipe(self: &Arc<Self>, given: &BTreeMap<String, Json>) -> Result<Recipe, String> {
@@ -263,6 +271,35 @@ pub(super) fn encoders_in(arguments: &[String]) -> Vec<String> {
         (selects && pair[1] != "copy").then(|| pair[1].clone())
     });
     named.collect()
+}
+
+/// The filters that arguments name: `[in]scale=2:-2,split[out];...`.
+fn filters_in(arguments: &[String]) -> Vec<String> {
+    let graphs = arguments.windows(2).filter(|pair| {
+        ["-vf", "-af", "-filter", "-lavfi"]
+            .iter()
+            .any(|option| pair[0].starts_with(option))
+    });
+    graphs
+        .flat_map(|pair| filters_of(&pair[1]))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn filters_of(graph: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let filters = graph.split(move |c| {
+        quoted ^= c == '\'';
+        !quoted && matches!(c, ',' | ';')
+    });
+    filters.filter_map(|filter| {
+        let mut filter = filter.trim_start();
+        while let Some((_, behind)) = filter.strip_prefix('[').and_then(|it| it.split_once(']')) {
+            filter = behind.trim_start();
+        }
+        let name = filter.split(['=', '@', '[']).next()?.trim();
+        (!name.is_empty()).then_some(name)
+    })
 }
 
 fn short(given: &Json) -> String {

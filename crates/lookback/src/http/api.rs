@@ -96,7 +96,9 @@ pub(super) fn now(app: &App) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         memory: Memory::from(app.recorder.memory()),
         channels: all_channels(app),
+        inputs: app.inputs.clone(),
         decks: decks::all(app),
+        obs: app.obs.state().into(),
     }
 }
 

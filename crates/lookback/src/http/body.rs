@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use lookback_mp4::{Mp4, Segment};
+use lookback_mp4::{Mp4, Place, Segment};
 use lookback_replay::{Clip, Followed, Follower, Gone, Product, Units};
 
 use crate::transport::Transport;
@@ -18,74 +18,94 @@ use crate::transport::Transport;
 /// enough that a client that has gone has cost little.
 const VIEWED_MAX: usize = 128 << 10;
 
-/// The same of what is copied together: a client that has stopped reading holds as much.
+/// The same of what is written anew while it is read: a client that has stopped reading holds as much.
 pub(super) const COPIED_MAX: usize = 16 << 10;
+
+/// The same of what is copied together, which is counted in the memory: fewer calls, and as much copied at a time
+/// as stays in the cache until it is sent.
+const COUNTED_MAX: usize = 64 << 10;
 
 /// What has a length and bytes that never change.
 pub(super) trait Stored: Send + Sync + 'static {
     /// Bytes that are read at a time.
     const FRAME_MAX: usize = VIEWED_MAX;
 
+    /// Where a reading ended, which helps the next one.
+    type Place: Default + Send + Unpin + 'static;
+
     /// All of its bytes.
     fn len(&self) -> u64;
     /// Up to `max` bytes from `offset` on, at least one before the end.
-    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone>;
+    fn read(&self, offset: u64, max: usize, place: &mut Self::Place) -> Result<Bytes, Gone>;
 }
 
 impl Stored for Clip {
+    type Place = ();
+
     fn len(&self) -> u64 {
         self.len()
     }
 
-    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+    fn read(&self, offset: u64, max: usize, (): &mut ()) -> Result<Bytes, Gone> {
         self.read(offset, max)
     }
 }
 
 impl Stored for Mp4 {
-    const FRAME_MAX: usize = COPIED_MAX;
+    const FRAME_MAX: usize = COUNTED_MAX;
+
+    type Place = Place;
 
     fn len(&self) -> u64 {
         self.len()
     }
 
-    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
-        self.read(offset, max)
+    fn read(&self, offset: u64, max: usize, place: &mut Place) -> Result<Bytes, Gone> {
+        self.read(offset, max, place)
     }
 }
 
 impl Stored for Segment {
-    const FRAME_MAX: usize = COPIED_MAX;
+    const FRAME_MAX: usize = COUNTED_MAX;
+
+    type Place = Place;
 
     fn len(&self) -> u64 {
         self.len()
     }
 
-    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
-        self.read(offset, max)
+    fn read(&self, offset: u64, max: usize, place: &mut Place) -> Result<Bytes, Gone> {
+        self.read(offset, max, place)
     }
 }
 
 impl Stored for Product {
+    type Place = ();
+
     fn len(&self) -> u64 {
         self.len()
     }
 
-    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
+    fn read(&self, offset: u64, max: usize, (): &mut ()) -> Result<Bytes, Gone> {
         self.read(offset, max)
     }
 }
 
 /// A part of what is stored. Its frames are views of it, so nothing is copied on the way to the socket; only those
 /// of an MP4, or of a piece of one, are copied together one by one. A reader that is slow holds only its place.
-pub(super) struct StoredBody<T> {
+pub(super) struct StoredBody<T: Stored> {
     stored: Arc<T>,
     left: Range<u64>,
+    place: T::Place,
 }
 
 impl<T: Stored> StoredBody<T> {
     pub(super) fn new(stored: Arc<T>, part: Range<u64>) -> Self {
-        Self { stored, left: part }
+        Self {
+            stored,
+            left: part,
+            place: T::Place::default(),
+        }
     }
 }
 
@@ -102,8 +122,10 @@ impl<T: Stored> Body for StoredBody<T> {
             return Poll::Ready(None);
         }
         let max = usize::try_from(left).map_or(T::FRAME_MAX, |left| left.min(T::FRAME_MAX));
-        Poll::Ready(Some(self.stored.read(self.left.start, max).map(|bytes| {
-            self.left.start += bytes.len() as u64;
+        let this = &mut *self;
+        let read = this.stored.read(this.left.start, max, &mut this.place);
+        Poll::Ready(Some(read.map(|bytes| {
+            this.left.start += bytes.len() as u64;
             Frame::data(bytes)
         })))
     }

@@ -101,7 +101,7 @@ fn deck_of<'a>(app: &'a App, file: &str) -> Result<&'a Handle, Problem> {
         .map_err(|_| Problem::unknown_deck(file))
 }
 
-fn named<'a>(app: &'a App, name: &str) -> Result<&'a Handle, Problem> {
+pub(super) fn named<'a>(app: &'a App, name: &str) -> Result<&'a Handle, Problem> {
     app.decks
         .named(name)
         .ok_or_else(|| Problem::unknown_deck(name))
@@ -293,7 +293,7 @@ impl Entry {
 }
 
 /// What is to be seen of a replay, piece by piece.
-fn replayed(
+pub(super) fn replayed(
     app: &App,
     id: &str,
     wanted: &Wanted,
@@ -393,7 +393,7 @@ impl SpeedBody {
     }
 }
 
-fn speed(speed: f64) -> Result<Speed, Problem> {
+pub(super) fn speed(speed: f64) -> Result<Speed, Problem> {
     Speed::new(speed).map_err(|error| Problem::unprocessable("bad_speed", error.to_string()))
 }
 

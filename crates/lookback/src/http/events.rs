@@ -18,12 +18,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::App;
 use super::api;
-use super::decks;
 use super::problem::Problem;
 use super::replays::described;
-use super::status::Deck;
+use super::status::{Deck, ObsStatus};
 use crate::convert::Jobs;
 use crate::decks::{Handle, State as DeckState};
+use crate::obs::{Link, Obs, State as ObsState};
 use crate::replays::Shelf;
 
 /// Clients at a time.
@@ -63,12 +63,14 @@ async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit
     let mut decks = app.decks.changes();
     let mut replays = app.shelf.changes();
     let mut jobs = app.jobs.changes();
+    let mut obs = app.obs.changes();
     let mut told = Told::nothing(&app);
     let mut status_at = Instant::now();
     let mut ping_at = Instant::now() + PING_EVERY;
     loop {
         decks.mark_unchanged();
         replays.mark_unchanged();
+        obs.mark_unchanged();
         let is_due = Instant::now() >= status_at;
         if is_due {
             status_at = Instant::now() + STATUS_EVERY;
@@ -83,6 +85,8 @@ async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit
             changed = decks.changed() => if changed.is_err() { return },
             changed = replays.changed() => if changed.is_err() { return },
             changed = jobs.changed() => if changed.is_err() { return },
+            // It goes on without OBS.
+            Ok(()) = obs.changed() => {}
             heard = socket.recv() => match heard {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return,
                 Some(Ok(_)) => {}
@@ -104,6 +108,7 @@ pub(super) struct Told {
     decks: Vec<Option<DeckState>>,
     replays: KnownReplays,
     jobs: Option<HashMap<String, Value>>,
+    obs: Option<ObsState>,
 }
 
 impl Told {
@@ -113,6 +118,7 @@ impl Told {
             decks: vec![None; app.decks.all().len()],
             replays: KnownReplays::new(&app.shelf),
             jobs: None,
+            obs: None,
         }
     }
 
@@ -122,7 +128,7 @@ impl Told {
         if self.status.is_none() || is_due {
             let status = of_status(app);
             match &self.status {
-                None => messages.push(snapshot(app, &status)),
+                None => messages.push(snapshot(app)),
                 Some(told) if *told != status => messages.push(status.clone()),
                 Some(_) => {}
             }
@@ -132,33 +138,29 @@ impl Told {
         messages.extend(of_decks.flat_map(|(deck, told)| news(deck, told)));
         messages.extend(self.replays.news(&app.shelf));
         messages.extend(job_news(&app.jobs, &mut self.jobs));
+        messages.extend(obs_news(&app.obs, &mut self.obs));
         messages
     }
 }
 
 /// All there is, for whoever comes or comes back.
-fn snapshot(app: &App, status: &Value) -> Value {
+fn snapshot(app: &App) -> Value {
     let replays = app.shelf.look().all();
-    let replays: Vec<Value> = replays
-        .iter()
-        .rev()
-        .map(|replay| described(replay))
-        .collect();
-    let jobs: Vec<Value> = app.jobs.all().iter().map(|job| job.shown()).collect();
-    let mut message = status.clone();
+    let replays = replays.iter().rev().map(|replay| described(replay));
+    let jobs = app.jobs.all();
+    let mut message = json!(api::now(app));
     message["type"] = "snapshot".into();
-    message["decks"] = json!(decks::all(app));
-    message["replays"] = replays.into();
-    message["jobs"] = jobs.into();
+    message["replays"] = replays.collect();
+    message["jobs"] = jobs.iter().map(|job| job.shown()).collect();
     message
 }
 
-/// What is recorded, and the memory. Decks are told of by themselves, and at once.
+/// What is recorded, and the memory. Of decks and OBS is told by themselves, and at once.
 fn of_status(app: &App) -> Value {
-    let mut message = serde_json::to_value(api::now(app))
-        .expect("a status consists of texts and numbers of JSON");
+    let mut message = json!(api::now(app));
     if let Some(status) = message.as_object_mut() {
         status.remove("decks");
+        status.remove("obs");
     }
     message["type"] = "status".into();
     message
@@ -249,4 +251,16 @@ fn job_news(jobs: &Jobs, told: &mut Option<HashMap<String, Value>>) -> Vec<Value
         message
     });
     gone.into_iter().chain(news).collect()
+}
+
+/// What a client that was `told` so does not know yet of OBS.
+fn obs_news(obs: &Obs, told: &mut Option<ObsState>) -> Option<Value> {
+    let state = obs.state();
+    if state.link == Link::Off || told.as_ref() == Some(&state) {
+        return None;
+    }
+    *told = Some(state.clone());
+    let mut message = serde_json::to_value(ObsStatus::from(state)).expect("texts and numbers");
+    message["type"] = "obs".into();
+    Some(message)
 }

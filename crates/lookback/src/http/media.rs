@@ -27,7 +27,7 @@ use super::range;
 use super::selection::{Wanted, channel};
 use crate::clock;
 use crate::decks::Command;
-use crate::time::rfc3339;
+use crate::time::{in_digits, rfc3339};
 
 const RUNS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-runs-left-out");
 const STREAMS_LEFT_OUT: HeaderName = HeaderName::from_static("lookback-streams-left-out");
@@ -136,11 +136,7 @@ impl ClipFile<'_> {
 
     /// The head of an answer with it, or with a part of it.
     pub(super) fn about(&self, ending: &str, media_type: &'static str) -> response::Builder {
-        let started: String = rfc3339(self.clip.start())
-            .chars()
-            .filter(|c| c.is_ascii_digit())
-            .take(14)
-            .collect();
+        let started = in_digits(self.clip.start());
         let file = format!("inline; filename=\"{}-{started}.{ending}\"", self.name);
         response::Builder::new()
             .header(header::CONTENT_TYPE, media_type)
@@ -240,7 +236,7 @@ pub(super) const MPEG_TS: &str = "video/mp2t";
 
 /// The bytes of a part, if they are still there.
 fn part_of<T: Stored>(stored: &Arc<T>, part: Range<u64>) -> Result<Body, Problem> {
-    stored.read(part.start, 1)?;
+    stored.read(part.start, 1, &mut T::Place::default())?;
     Ok(Body::new(StoredBody::new(Arc::clone(stored), part)))
 }
 

@@ -11,6 +11,7 @@ use lookback_replay::{ChannelStatus, Memory, RecordingState};
 
 use super::{App, Connections};
 use crate::clock;
+use crate::obs::{self, Link};
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
@@ -40,6 +41,7 @@ fn text(app: &App) -> String {
             .collect::<Vec<_>>(),
     );
     page.connections(&app.connections);
+    page.obs(&app.obs.state());
     page.0
 }
 
@@ -128,6 +130,22 @@ impl Page {
             "connections_cut_off_total",
             "Clients that stopped reading.",
             cut_off,
+        );
+    }
+
+    /// Nothing where OBS is left alone.
+    fn obs(&mut self, state: &obs::State) {
+        if state.link == Link::Off {
+            return;
+        }
+        let connected = u8::from(state.link == Link::Connected);
+        self.gauge("obs_connected", "Whether OBS is connected.", connected);
+        let recording = u8::from(state.recording);
+        self.gauge("obs_recording", "Whether OBS records.", recording);
+        self.counter(
+            "obs_recording_restarts_total",
+            "Recordings of OBS that were started again after an error.",
+            state.restarts,
         );
     }
 

@@ -8,11 +8,14 @@ mod decks;
 mod events;
 mod guard;
 mod hls;
+mod hotkeys;
 mod jobs;
 mod library;
 mod media;
 mod metrics;
+mod obs;
 mod page;
+mod pictures;
 mod plans;
 mod posters;
 mod problem;
@@ -26,6 +29,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thumbnails;
 mod token;
 
 use std::sync::Arc;
@@ -40,27 +44,32 @@ use lookback_replay::Recorder;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::guard::Guard;
+use self::pictures::Pictures;
 pub(crate) use self::plans::Plans;
-use self::posters::Posters;
 use self::problem::Problem;
 pub(crate) use self::server::{Connections, serve};
-pub(crate) use self::status::{ChannelStatus, Deck, Status};
+pub(crate) use self::status::{ChannelStatus, Deck, ObsStatus, Problem as Reported, Status};
 pub(crate) use self::token::Token;
 use crate::archive::Archive;
 use crate::convert::Jobs;
 use crate::decks::Decks;
+use crate::obs::Obs;
 use crate::replays::Shelf;
+use crate::source::Input;
 
 /// What the handlers work with.
 pub(crate) struct App {
     recorder: Arc<Recorder>,
+    /// What the channels take their bytes from.
+    inputs: Vec<status::Input>,
     shelf: Arc<Shelf>,
     archive: Arc<Archive>,
     /// What is known of the MP4s of its clips.
     plans: Arc<Plans>,
-    posters: Posters,
+    pictures: Pictures,
     decks: Decks,
     jobs: Jobs,
+    obs: Obs,
     /// Where deck main also plays, for answers.
     play_to: String,
     connections: Arc<Connections>,
@@ -79,19 +88,33 @@ impl App {
         play_to: String,
         connections: Arc<Connections>,
     ) -> Self {
+        let recorder = Arc::clone(shelf.look().recorder());
         Self {
-            recorder: Arc::clone(shelf.look().recorder()),
+            pictures: Pictures::new(recorder.memory().limit_bytes),
+            recorder,
+            inputs: Vec::new(),
             shelf,
             archive,
             plans,
-            posters: Posters::default(),
             decks,
             jobs,
+            obs: Obs::off(),
             play_to,
             connections,
             hls: hls::Hls::default(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
+    }
+
+    /// The same with an OBS that is watched over.
+    pub(crate) fn with_obs(self, obs: Obs) -> Self {
+        Self { obs, ..self }
+    }
+
+    /// Tells clients what the channels take their bytes from.
+    pub(crate) fn taking_from<'a>(mut self, inputs: impl IntoIterator<Item = &'a Input>) -> Self {
+        self.inputs = inputs.into_iter().map(status::Input::from).collect();
+        self
     }
 }
 
@@ -107,8 +130,10 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/video", get(media::video))
         // HEAD would play as well: it is no question here.
         .route("/play", get(media::play).head(method_not_allowed))
+        .route("/obs/lookback.lua", get(hotkeys::script))
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
+        .route("/thumbnails/{channel}/{file}", get(thumbnails::thumbnail))
         .route("/live/{file}", get(media::live))
         .route("/hls/{channel}/{file}", get(hls::playlist))
         .route("/hls/{channel}/{kind}/{file}", get(hls::media))
@@ -142,6 +167,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/jobs/{id}", get(jobs::one).delete(jobs::remove))
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
+        .route("/api/v1/obs/replay", post(obs::replay))
         .route("/api/v1/events", get(events::events))
         .merge(session::router(Arc::clone(&guard)))
         .fallback(not_found)

@@ -1,11 +1,9 @@
 //! Posters: `/replays/ID.jpg` and `/clips/ID.jpg?at_s=`, one picture each.
 //!
 //! What goes to ffmpeg is a clip from the keyframe before the picture to a little behind it, so that one costs
-//! the same wherever it lies in an hour of video. A page shows many, again and again: those asked for
-//! last are kept, as many as fit into a fixed amount of memory, and only one is made at a time.
+//! the same wherever it lies in an hour of video.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Query;
@@ -13,12 +11,12 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use lookback_mpegts::Ticks;
-use lookback_replay::{Angle, Clip, Gone, Rendition, Replay};
+use lookback_replay::{Angle, Clip, Rendition, Replay};
 use serde::Deserialize;
 
 use super::App;
-use super::body::Stored;
 use super::media::{self, ClipFile};
+use super::pictures::Key;
 use super::problem::Problem;
 use super::text;
 use crate::convert::Footage;
@@ -27,18 +25,6 @@ use crate::convert::Footage;
 const WIDTH: u32 = 640;
 /// Where a moment lies between two pictures, the later one is meant, as with in points; it comes within this.
 const LOOK_AHEAD: Ticks = Ticks::SECOND;
-/// For all that are kept: some dozens.
-const BYTES_MAX: usize = 4 << 20;
-
-/// Those that were asked for, those asked for last behind.
-#[derive(Default)]
-pub(super) struct Posters {
-    kept: Mutex<VecDeque<(Key, Arc<Bytes>)>>,
-    making: tokio::sync::Mutex<()>,
-}
-
-/// The clip, and the place on its timeline.
-type Key = (String, Ticks);
 
 /// Which picture of a clip.
 #[derive(Deserialize)]
@@ -96,50 +82,15 @@ async fn answer(
     at: Ticks,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let poster = app.posters.poster(app, file.clip, at).await?;
+    let key = Key {
+        of: file.clip.id().to_owned(),
+        at: at.0,
+        width: WIDTH,
+    };
+    let make = || made(app, file.clip, at);
+    let poster = app.pictures.picture(key, file.clip, make).await?;
     let tag = format!("\"{}-{}-jpg\"", file.clip.id(), at.0);
     media::stored(headers, &tag, file.about("jpg", "image/jpeg"), &poster)
-}
-
-impl Posters {
-    async fn poster(&self, app: &App, clip: &Arc<Clip>, at: Ticks) -> Result<Arc<Bytes>, Problem> {
-        let key = (clip.id().to_owned(), at);
-        if let Some(poster) = self.known(&key) {
-            return Ok(poster);
-        }
-        let _alone = self.making.lock().await;
-        // Who waited may have waited for just this one.
-        if let Some(poster) = self.known(&key) {
-            return Ok(poster);
-        }
-        let poster = Arc::new(made(app, clip, at).await?);
-        self.keep(key, Arc::clone(&poster));
-        Ok(poster)
-    }
-
-    fn known(&self, key: &Key) -> Option<Arc<Bytes>> {
-        let mut kept = self.lock();
-        let at = kept.iter().position(|(known, _)| known == key)?;
-        let found = kept.remove(at)?;
-        let poster = Arc::clone(&found.1);
-        kept.push_back(found);
-        Some(poster)
-    }
-
-    fn keep(&self, key: Key, poster: Arc<Bytes>) {
-        let mut kept = self.lock();
-        kept.push_back((key, poster));
-        let mut bytes: usize = kept.iter().map(|(_, poster)| poster.len()).sum();
-        while bytes > BYTES_MAX
-            && let Some((_, oldest)) = kept.pop_front()
-        {
-            bytes -= oldest.len();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Key, Arc<Bytes>)>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 async fn made(app: &App, clip: &Arc<Clip>, at: Ticks) -> Result<Bytes, Problem> {
@@ -150,42 +101,4 @@ async fn made(app: &App, clip: &Arc<Clip>, at: Ticks) -> Result<Bytes, Problem> 
     let into = Duration::try_from_secs_f64(into.as_secs_f64()).unwrap_or_default();
     let footage = Footage::of_clip(Arc::clone(&cut.clip));
     Ok(app.jobs.still(&footage, into, WIDTH).await?)
-}
-
-impl Stored for Bytes {
-    fn len(&self) -> u64 {
-        self.len() as u64
-    }
-
-    fn read(&self, offset: u64, max: usize) -> Result<Bytes, Gone> {
-        let from = usize::try_from(offset).map_or(self.len(), |offset| offset.min(self.len()));
-        Ok(self.slice(from..self.len().min(from.saturating_add(max))))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(number: i64) -> Key {
-        ("clip".to_owned(), Ticks(number))
-    }
-
-    #[test]
-    fn as_many_are_kept_as_fit_and_those_asked_for_last() {
-        let posters = Posters::default();
-        let poster = Arc::new(Bytes::from(vec![0; BYTES_MAX / 4]));
-        for number in 0..4 {
-            posters.keep(key(number), Arc::clone(&poster));
-        }
-        assert!(posters.known(&key(0)).is_some(), "all four fit");
-        posters.keep(key(4), Arc::clone(&poster));
-        let there = (0..5).filter(|number| posters.known(&key(*number)).is_some());
-        assert_eq!(there.collect::<Vec<_>>(), [0, 2, 3, 4]);
-        posters.keep(key(5), Arc::new(Bytes::from(vec![0; BYTES_MAX + 1])));
-        assert!(
-            posters.known(&key(5)).is_none(),
-            "one alone may be too many"
-        );
-    }
 }

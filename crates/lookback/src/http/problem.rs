@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use lookback_replay::{ClipError, Gone, RenditionError, ReplayError};
 use serde_json::{Value, json};
 
+use super::status::Problem as Reported;
 use crate::archive::NotKept;
 use crate::convert::{Failure, NotBegun, Refused as NotMade};
 use crate::decks::Refused;
@@ -101,6 +102,15 @@ impl Problem {
         let value = HeaderValue::try_from(value).expect("headers of problems are plain text");
         self.headers.push((name, value));
         self
+    }
+
+    /// The same beside an answer to a request that was carried out all the same.
+    pub(super) fn reported(self) -> Reported {
+        Reported {
+            code: self.code.to_owned(),
+            count: 1,
+            hint: self.detail,
+        }
     }
 
     #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lookback_deck::Speed;
 use lookback_mpegts::Ticks;
-use lookback_replay::{Angle, Edit, Replay, Save, Trim};
+use lookback_replay::{Angle, Edit, Replay, Save, Trim, Wall};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,7 +25,8 @@ use crate::clock;
 use crate::settings::Period;
 use crate::time::{Moment, rfc3339};
 
-/// `POST replays`: keeps a moment, counted from when the request came.
+/// `POST replays`: keeps a moment, counted from when the request came. It is carried through also when
+/// whoever asked has gone while others were moved for it.
 pub(super) async fn save(
     State(app): State<Arc<App>>,
     Body(body): Body<SaveBody>,
@@ -33,7 +34,18 @@ pub(super) async fn save(
     let now = clock::now();
     let clear = body.clear;
     let save = body.save(&app, now)?;
-    let (saved, moved) = app.archive.save(&save, now).await?;
+    let saved = tokio::spawn(async move { kept(&app, &save, clear, now).await });
+    let (replay, answer) = saved.await.expect("it ends by itself")?;
+    Ok(created(&replay, answer))
+}
+
+async fn kept(
+    app: &App,
+    save: &Save,
+    clear: bool,
+    now: Wall,
+) -> Result<(Arc<Replay>, Value), Problem> {
+    let (saved, moved) = app.archive.save(save, now).await?;
     for angle in saved.replay.angles().iter().filter(|_| clear) {
         if let Some(channel) = app.recorder.channel(angle.channel()) {
             channel.clear();
@@ -50,7 +62,7 @@ pub(super) async fn save(
     let mut answer = described(&saved.replay);
     answer["dropped"] = dropped.into();
     answer["moved"] = moved.into();
-    Ok(created(&saved.replay, answer))
+    Ok((saved.replay, answer))
 }
 
 /// `GET replays`: the newest first.
@@ -257,7 +269,7 @@ pub(super) struct SaveBody {
 }
 
 impl SaveBody {
-    fn save(self, app: &App, now: lookback_replay::Wall) -> Result<Save, Problem> {
+    fn save(self, app: &App, now: Wall) -> Result<Save, Problem> {
         let names = match (self.channel, self.channels) {
             (Some(_), Some(_)) => {
                 return Err(Problem::bad_request("give either a channel or channels"));
@@ -288,6 +300,7 @@ impl SaveBody {
             name: self.name.as_deref().map(text::name).transpose()?,
             tags: text::tags(&self.tags)?,
             locked: self.locked,
+            ..Save::default()
         })
     }
 }
@@ -361,7 +374,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    fn finds(&self, replay: &Replay, now: lookback_replay::Wall) -> bool {
+    fn finds(&self, replay: &Replay, now: Wall) -> bool {
         let main = replay.main();
         let is_in = |name: &String| replay.name().to_lowercase().contains(&name.to_lowercase());
         let is_tag = |tag: &String| {

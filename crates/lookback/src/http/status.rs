@@ -6,19 +6,37 @@ use lookback_replay::{RecordingState, Segment};
 use serde::{Deserialize, Serialize};
 
 use crate::decks::{Handle, State};
+use crate::obs::{self, Link};
+use crate::source::{self, Address};
 use crate::time::rfc3339;
 
 /// Everything at one moment.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Status {
     pub(crate) version: String,
     pub(crate) memory: Memory,
     pub(crate) channels: Vec<ChannelStatus>,
+    /// What the channels take their bytes from; not known of servers before 0.2.
+    #[serde(default)]
+    pub(crate) inputs: Vec<Input>,
     pub(crate) decks: Vec<Deck>,
+    pub(crate) obs: ObsStatus,
+}
+
+/// The OBS that is watched over.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ObsStatus {
+    pub(crate) state: String,
+    pub(crate) version: Option<String>,
+    pub(crate) recording: bool,
+    pub(crate) streaming: bool,
+    pub(crate) scene: Option<String>,
+    pub(crate) studio_mode: bool,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// The budget.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Memory {
     pub(crate) limit_bytes: usize,
     pub(crate) used_bytes: usize,
@@ -26,8 +44,16 @@ pub(crate) struct Memory {
     pub(crate) index_bytes: usize,
 }
 
+/// A source of a channel, whether or not anybody is connected to it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Input {
+    pub(crate) channel: String,
+    /// As a producer has to name it: a path is absolute.
+    pub(crate) source: String,
+}
+
 /// One channel.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct ChannelStatus {
     pub(crate) name: String,
     pub(crate) state: String,
@@ -41,8 +67,8 @@ pub(crate) struct ChannelStatus {
     pub(crate) audio: Vec<Audio>,
 }
 
-/// Something that happened to a channel.
-#[derive(Debug, Deserialize, Serialize)]
+/// Something that happened to a channel, or to OBS.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Problem {
     pub(crate) code: String,
     pub(crate) count: u64,
@@ -50,7 +76,7 @@ pub(crate) struct Problem {
 }
 
 /// How far back a channel reaches.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Window {
     pub(crate) start: String,
     pub(crate) end: String,
@@ -59,7 +85,7 @@ pub(crate) struct Window {
 }
 
 /// The pictures.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Video {
     pub(crate) codec: String,
     pub(crate) width: u32,
@@ -68,7 +94,7 @@ pub(crate) struct Video {
 }
 
 /// A track of sound.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Audio {
     pub(crate) codec: String,
     pub(crate) channels: u8,
@@ -99,7 +125,7 @@ impl From<&Segment> for Stretch {
 }
 
 /// A player.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Deck {
     pub(crate) name: String,
     pub(crate) state: String,
@@ -120,6 +146,22 @@ impl From<lookback_replay::Memory> for Memory {
             used_bytes: memory.used_bytes,
             held_bytes: memory.held_bytes,
             index_bytes: memory.index_bytes,
+        }
+    }
+}
+
+impl From<&source::Input> for Input {
+    fn from(input: &source::Input) -> Self {
+        let source = match &input.address {
+            Address::Path(path) | Address::Pipe(path) => std::path::absolute(path).map_or_else(
+                |_| input.address.to_string(),
+                |path| path.display().to_string(),
+            ),
+            address => address.to_string(),
+        };
+        Self {
+            channel: input.channel.to_string(),
+            source,
         }
     }
 }
@@ -156,6 +198,26 @@ impl From<lookback_replay::Problem> for Problem {
             code: problem.code.to_owned(),
             count: problem.count,
             hint: problem.hint,
+        }
+    }
+}
+
+impl From<obs::State> for ObsStatus {
+    fn from(state: obs::State) -> Self {
+        let link = match state.link {
+            Link::Off => "off",
+            Link::Connecting => "connecting",
+            Link::Connected => "connected",
+            Link::Refused => "refused",
+        };
+        Self {
+            state: link.to_owned(),
+            version: state.version,
+            recording: state.recording,
+            streaming: state.streaming,
+            scene: state.scene,
+            studio_mode: state.studio_mode,
+            problems: state.problems.into_iter().map(Problem::from).collect(),
         }
     }
 }

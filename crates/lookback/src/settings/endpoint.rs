@@ -18,6 +18,10 @@ impl Endpoint {
         &self.host
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The first address that the host stands for. Asks the system's resolver, so only at start.
     pub(crate) fn resolve(&self) -> io::Result<SocketAddr> {
         let mut addresses = (self.host.as_str(), self.port).to_socket_addrs()?;

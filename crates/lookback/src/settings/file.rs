@@ -1,4 +1,5 @@
-//! The settings file: TOML whose keys are the long names of the options.
+//! The settings file: TOML whose keys are the long names of the options. The table `[obs]` has those that
+//! begin with `obs-`, without that, and `address` for `obs` itself.
 
 use std::path::Path;
 
@@ -19,7 +20,7 @@ pub(crate) fn with_file(command: Command, path: &Path, text: &str) -> Result<Com
     let options = <Options as clap::Args>::augment_args(Command::new("settings"));
     let known: Vec<&str> = options.get_arguments().filter_map(Arg::get_long).collect();
     let mut defaults = Vec::new();
-    for (key, value) in &table {
+    for (key, value) in &flat(table) {
         if key == PRESETS {
             continue;
         }
@@ -41,6 +42,32 @@ pub(crate) fn with_file(command: Command, path: &Path, text: &str) -> Result<Com
     Ok(command
         .mut_args(&apply)
         .mut_subcommands(|subcommand| subcommand.mut_args(&apply)))
+}
+
+/// The table whose keys are options with this in front.
+const OBS: &str = "obs";
+
+/// What it says of where OBS is, and what it is if it does not say so.
+const OBS_ADDRESS: (&str, &str) = ("address", "127.0.0.1:4455");
+
+/// The same with the keys of the table `[obs]` as options.
+fn flat(mut table: Table) -> Table {
+    match table.remove(OBS) {
+        Some(Value::Table(mut obs)) => {
+            let address = obs.remove(OBS_ADDRESS.0);
+            let address = address.unwrap_or_else(|| OBS_ADDRESS.1.into());
+            let options = obs
+                .into_iter()
+                .map(|(key, value)| (format!("{OBS}-{key}"), value));
+            table.extend(options);
+            table.insert(OBS.to_owned(), address);
+        }
+        Some(value) => {
+            table.insert(OBS.to_owned(), value);
+        }
+        None => {}
+    }
+    table
 }
 
 /// The one key that is no option: presets that are added.

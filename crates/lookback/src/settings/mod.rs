@@ -10,6 +10,7 @@ mod endpoint;
 mod file;
 mod idle;
 mod name;
+mod obs;
 mod period;
 mod quantity;
 mod size;
@@ -28,6 +29,7 @@ pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::file::{presets, with_file};
 pub(crate) use self::idle::{IdleOf, Show};
 pub(crate) use self::name::Name;
+pub(crate) use self::obs::{ObsPart, ObsSettings};
 pub(crate) use self::period::Period;
 pub(crate) use self::size::Size;
 use crate::convert::{Limits, Presets};
@@ -162,6 +164,42 @@ pub(crate) struct Options {
     )]
     pub(crate) job_stall: Period,
 
+    /// Connect to obs-websocket: watch over OBS, and put instant replays on its program
+    /// [without HOST:PORT: 127.0.0.1:4455; default: OBS is left alone].
+    ///
+    /// The settings file has a table for it: [obs] with the keys address, password-file, scene and off.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "LOOKBACK_OBS",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:4455"
+    )]
+    pub(crate) obs: Option<Endpoint>,
+
+    /// File with the password of obs-websocket; also the variable LOOKBACK_OBS_PASSWORD [default: none].
+    #[arg(long, value_name = "FILE", env = "LOOKBACK_OBS_PASSWORD_FILE")]
+    pub(crate) obs_password_file: Option<PathBuf>,
+
+    /// The scene in OBS that has a deck's media source, for instant replays.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "LOOKBACK_OBS_SCENE",
+        default_value = "Replay"
+    )]
+    pub(crate) obs_scene: String,
+
+    /// What is not done in OBS; repeat it for more [default: all of it is done].
+    #[arg(
+        long,
+        value_name = "PART",
+        env = "LOOKBACK_OBS_OFF",
+        value_enum,
+        value_delimiter = ','
+    )]
+    pub(crate) obs_off: Vec<ObsPart>,
+
     /// File with the token that clients must show; required when --listen is not a loopback address.
     #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
@@ -230,6 +268,7 @@ pub(crate) struct Settings {
     pub(crate) ffmpeg: PathBuf,
     pub(crate) jobs: usize,
     pub(crate) job_limits: Limits,
+    pub(crate) obs: Option<ObsSettings>,
 }
 
 /// One deck.
@@ -323,6 +362,12 @@ impl Settings {
                 stall: options.job_stall.into(),
                 time: options.job_time.into(),
             },
+            obs: options.obs.map(|address| ObsSettings {
+                address,
+                password_file: options.obs_password_file,
+                scene: options.obs_scene,
+                off: options.obs_off,
+            }),
         })
     }
 }
@@ -504,6 +549,63 @@ mod tests {
         assert!(open.token.is_some());
         assert!(settings(&["--token-file", "/nowhere/token"]).is_err());
         assert!(settings(&["--listen", "127.0.0.1:1688"]).is_ok_and(|it| it.token.is_none()));
+    }
+
+    #[test]
+    fn obs_is_left_alone_unless_it_is_asked_for() {
+        let obs = |arguments: &[&str]| settings(arguments).expect("valid").obs;
+        assert_eq!(obs(&[]), None);
+        assert_eq!(obs(&["--obs-scene", "Slow"]), None);
+        let found = obs(&["--obs"]).expect("it is asked for");
+        assert_eq!(
+            (found.address.to_string().as_str(), found.scene.as_str()),
+            ("127.0.0.1:4455", "Replay")
+        );
+        assert!(found.does(ObsPart::Switch) && found.does(ObsPart::MediaKeys));
+        let words = [
+            "--obs=pc:1",
+            "--obs-off=media-keys,return",
+            "--obs-off=switch",
+        ];
+        let found = obs(&words).expect("it is asked for");
+        assert_eq!(found.address.to_string(), "pc:1");
+        assert_eq!(
+            found.off,
+            [ObsPart::MediaKeys, ObsPart::Return, ObsPart::Switch]
+        );
+    }
+
+    #[test]
+    fn obs_has_a_table_in_the_file() {
+        let obs = |text: &str| {
+            let command = with_file(Program::command(), Path::new("l.toml"), text)?;
+            let matches = command.get_matches_from(["lookback"]);
+            let options = Program::from_arg_matches(&matches).expect("valid").options;
+            Ok::<_, Usage>((
+                options.obs.map(|it| it.to_string()),
+                options.obs_scene,
+                options.obs_off,
+            ))
+        };
+        assert_eq!(
+            obs("[obs]\nscene = \"Slow\"\noff = [\"return\", \"switch\"]"),
+            Ok((
+                Some("127.0.0.1:4455".to_owned()),
+                "Slow".to_owned(),
+                vec![ObsPart::Return, ObsPart::Switch]
+            ))
+        );
+        for text in ["[obs]\naddress = \"pc:1\"", "obs = \"pc:1\""] {
+            let found = obs(text).expect("valid");
+            assert_eq!(
+                (found.0.as_deref(), found.1.as_str()),
+                (Some("pc:1"), "Replay")
+            );
+        }
+        let error = obs("[obs]\nscenes = \"x\"")
+            .expect_err("a mistake")
+            .to_string();
+        assert!(error.contains("did you mean `obs-scene`"), "{error}");
     }
 
     #[test]

@@ -33,27 +33,43 @@ pub(crate) enum Address {
     Udp(Endpoint),
 }
 
+/// The port beside the pipe.
+pub(crate) const TCP_DEFAULT: &str = "tcp://127.0.0.1:1689";
+
 /// The pipe that OBS writes to on this system, and a port beside it, both on channel `main`.
 pub(crate) fn default_inputs() -> Result<Vec<Input>, Usage> {
-    let tcp = "127.0.0.1:1689".parse().expect("an address and a port");
+    let tcp = TCP_DEFAULT.parse().expect("an address and a port");
     let pipe = Input::main(Address::Pipe(default_pipe()?));
     Ok(vec![
         pipe,
         Input {
             optional: true,
-            ..Input::main(Address::Tcp(tcp))
+            ..Input::main(tcp)
         },
     ])
 }
 
 #[cfg(unix)]
 fn default_pipe() -> Result<PathBuf, Usage> {
-    Ok(crate::fifo::default_folder()?.join("obs.ts"))
+    crate::fifo::default_folder()?;
+    Ok(usual_pipe())
 }
 
 #[cfg(windows)]
 fn default_pipe() -> Result<PathBuf, Usage> {
-    Ok(PathBuf::from(r"\\.\pipe\obs_piping_to_buffer"))
+    Ok(usual_pipe())
+}
+
+/// Where the pipe for OBS is on this system, whether it is there or not.
+#[cfg(unix)]
+pub(crate) fn usual_pipe() -> PathBuf {
+    crate::fifo::usual_folder().join("obs.ts")
+}
+
+/// Where the pipe for OBS is on this system, whether it is there or not.
+#[cfg(windows)]
+pub(crate) fn usual_pipe() -> PathBuf {
+    PathBuf::from(r"\\.\pipe\obs_piping_to_buffer")
 }
 
 impl Input {

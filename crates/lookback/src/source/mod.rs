@@ -35,7 +35,9 @@ use tracing::{error, info, warn};
 #[cfg(all(unix, not(target_os = "linux")))]
 use self::fifo_blocking as fifo;
 
-pub(crate) use self::address::{Address, Input, default_inputs, windows_pipe};
+pub(crate) use self::address::{
+    Address, Input, TCP_DEFAULT, default_inputs, usual_pipe, windows_pipe,
+};
 use crate::clock;
 use crate::usage::Usage;
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::client::{self, Failure, ServerOptions};
-use crate::http::{ChannelStatus, Deck, Status};
+use crate::http::{ChannelStatus, Deck, ObsStatus, Reported, Status};
 use crate::table::{self, mebibytes};
 
 /// How to ask for the status.
@@ -62,17 +62,46 @@ fn table(status: &Status) -> String {
             .checked_sub(1)
             .and_then(|index| status.channels.get(index));
         for problem in channel.iter().flat_map(|channel| &channel.problems) {
-            let _ = writeln!(
-                text,
-                "  {} ({} times): {}",
-                problem.code, problem.count, problem.hint
-            );
+            let _ = writeln!(text, "{}", problem_line(problem));
         }
     }
     for deck in &status.decks {
         let _ = writeln!(text, "\n{}", line(deck));
     }
+    if status.obs.state != "off" {
+        let _ = writeln!(text, "\n{}", obs_line(&status.obs));
+    }
+    for problem in &status.obs.problems {
+        let _ = writeln!(text, "{}", problem_line(problem));
+    }
     text
+}
+
+/// What OBS does.
+pub(crate) fn obs_line(obs: &ObsStatus) -> String {
+    let mut text = "OBS".to_owned();
+    if let Some(version) = &obs.version {
+        let _ = write!(text, " {version}");
+    }
+    let _ = write!(text, ": {}", obs.state);
+    if let Some(scene) = &obs.scene {
+        let _ = write!(text, ", shows {scene}");
+    }
+    for (is_so, word) in [
+        (obs.recording, "records"),
+        (obs.streaming, "streams"),
+        (obs.studio_mode, "in studio mode"),
+    ] {
+        if is_so {
+            let _ = write!(text, ", {word}");
+        }
+    }
+    text
+}
+
+fn problem_line(problem: &Reported) -> String {
+    let Reported { code, count, hint } = problem;
+    format!("  {code} ({count} times): {hint}")
 }
 
 /// What a deck does.
@@ -154,7 +183,10 @@ mod tests {
             {"name": "cam2", "state": "waiting", "source": null, "runs": 0, "received_bytes": 0,
              "discarded_bytes": 0, "problems": [], "window": null, "video": null, "audio": []}],
         "decks": [{"name": "main", "state": "playing", "position_s": 3.21, "duration_s": 30.0, "speed": 1.0,
-            "item": 0, "items": 1, "live": false}]}"#;
+            "item": 0, "items": 1, "live": false}],
+        "obs": {"state": "connected", "version": "29.0.2", "recording": true, "streaming": false,
+            "scene": "Game", "studio_mode": false,
+            "problems": [{"code": "long_gop", "count": 1, "hint": "set it shorter"}]}}"#;
 
     #[test]
     fn people_get_a_table() {
@@ -179,6 +211,8 @@ mod tests {
             lines[5]
         );
         assert_eq!(lines[7], "deck main: playing, at 3.2 of 30.0 s");
+        assert_eq!(lines[9], "OBS 29.0.2: connected, shows Game, records");
+        assert_eq!(lines[10], "  long_gop (1 times): set it shorter");
         assert!(show(ANSWER, true).is_ok_and(|text| text == ANSWER));
     }
 }

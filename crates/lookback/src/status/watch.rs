@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{ask, length, line, read, table};
+use super::{ask, length, line, obs_line, read, table};
 use crate::client::{Failure, ServerOptions};
 use crate::clock;
 use crate::http::Status;
@@ -172,6 +172,13 @@ fn lines(status: &Status, time: &str) -> String {
     for deck in &status.decks {
         let _ = writeln!(lines, "{time} {}", line(deck));
     }
+    if status.obs.state != "off" {
+        let _ = writeln!(lines, "{time} {}", obs_line(&status.obs));
+    }
+    for problem in &status.obs.problems {
+        let (code, count, hint) = (&problem.code, problem.count, &problem.hint);
+        let _ = writeln!(lines, "{time} OBS: {code} ({count} times): {hint}");
+    }
     lines
 }
 
@@ -206,6 +213,8 @@ mod tests {
                 "T channel main: second_source (2 times): give it a channel",
                 "T channel cam2: waiting",
                 "T deck main: playing, at 3.2 of 30.0 s",
+                "T OBS 29.0.2: connected, shows Game, records",
+                "T OBS: long_gop (1 times): set it shorter",
             ]
         );
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use lookback_codec::Codec;
-use lookback_mp4::{Error, LeftOut, Mp4};
+use lookback_mp4::{Error, LeftOut, Mp4, Place};
 use lookback_mpegts::Ticks;
 use lookback_replay::{Selection, Wall};
 use proptest::prelude::*;
@@ -349,7 +349,7 @@ fn a_file_goes_with_its_clip() {
         .collect();
     let recorded = record(&pictures, &[]);
     let mp4 = Mp4::new(&recorded.clip, &[]).expect("an MP4");
-    assert!(mp4.read(mp4.len() - 1, 1).is_ok());
+    assert!(mp4.read(mp4.len() - 1, 1, &mut Place::default()).is_ok());
     // Clips that were made later hold as much as clips may, while recording goes on.
     let channel = recorded.recorder.channel("main").expect("it was added");
     let now = Wall(1_700_000_100_000_000);
@@ -363,7 +363,7 @@ fn a_file_goes_with_its_clip() {
         later.push(channel.clip(Selection::All, now));
     }
     assert!(
-        mp4.read(mp4.len() - 1, 1).is_err(),
+        mp4.read(mp4.len() - 1, 1, &mut Place::default()).is_err(),
         "it was used longest ago"
     );
     assert!(matches!(Mp4::new(&recorded.clip, &[]), Err(Error::Gone(_))));
@@ -416,13 +416,24 @@ proptest! {
         contents in prop::collection::vec(prop::collection::vec(1u8..0xf0, 8..90), 2..40),
         cuts in prop::collection::vec(8usize..400, 1..8),
         piece in 1usize..5000,
+        jumps in prop::collection::vec(any::<prop::sample::Index>(), 1..8),
     ) {
         let recorded = record(&pictures, &cut_sound(&contents, START, &cuts));
         let mp4 = Mp4::new(&recorded.clip, &[]).unwrap();
         let whole = read_all(&mp4, usize::MAX);
         prop_assert_eq!(whole.len() as u64, mp4.len());
         prop_assert!(read_all(&mp4, piece) == whole, "any pieces make up the whole");
-        prop_assert!(mp4.read(mp4.len(), 1).unwrap().is_empty());
+        let mut place = Place::default();
+        prop_assert!(mp4.read(mp4.len(), 1, &mut place).unwrap().is_empty());
+        for from in jumps {
+            let from = from.index(whole.len());
+            for from in [from, from + 1, from + piece] {
+                let bytes = mp4.read(from as u64, piece, &mut place).unwrap();
+                let part = &whole[from.min(whole.len())..whole.len().min(from + piece)];
+                prop_assert!(part.starts_with(&bytes), "a place that was left misleads nobody");
+                prop_assert!(bytes.is_empty() == part.is_empty());
+            }
+        }
 
         let tracks = tracks(&whole);
         let expected: Vec<Vec<u8>> = pictures.iter().map(Picture::sample).collect();

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lookback_codec::{Codec, ParameterSets};
-use lookback_mp4::Mp4;
+use lookback_mp4::{Mp4, Place};
 use lookback_mpegts::{MuxStream, Muxer, MuxerConfig, Pcr, Pid, Ticks, Unit};
 use lookback_replay::{Clip, Limits, Recorder, Selection, Wall};
 use lookback_testcard::{Config, TestCard};
@@ -248,9 +248,10 @@ fn write_sound(muxer: &mut Muxer, unit: &SoundUnit, out: &mut Vec<u8>) {
 
 /// All of a file, in pieces of at most so many bytes.
 pub(crate) fn read_all(mp4: &Mp4, max: usize) -> Vec<u8> {
-    let mut out = Vec::new();
+    let (mut out, mut place) = (Vec::new(), Place::default());
     while (out.len() as u64) < mp4.len() {
-        let bytes = mp4.read(out.len() as u64, max).expect("the clip is there");
+        let bytes = mp4.read(out.len() as u64, max, &mut place);
+        let bytes = bytes.expect("the clip is there");
         assert!(!bytes.is_empty() && bytes.len() <= max);
         out.extend_from_slice(&bytes);
     }

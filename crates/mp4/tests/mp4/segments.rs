@@ -1,6 +1,6 @@
 //! Segments: what is cut apart fits together.
 
-use lookback_mp4::{Error, Segment};
+use lookback_mp4::{Error, Place, Segment};
 use lookback_mpegts::Ticks;
 
 use crate::reader::{Sample, fragment};
@@ -24,10 +24,10 @@ fn recorded() -> (Vec<Picture>, Vec<Vec<u8>>, Recorded) {
 }
 
 fn read(segment: &Segment) -> Vec<u8> {
-    let mut out = Vec::new();
+    let (mut out, mut place) = (Vec::new(), Place::default());
     while (out.len() as u64) < segment.len() {
         let bytes = segment
-            .read(out.len() as u64, 777)
+            .read(out.len() as u64, 777, &mut place)
             .expect("the clip is there");
         out.extend_from_slice(&bytes);
     }

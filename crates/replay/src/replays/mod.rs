@@ -62,6 +62,8 @@ pub struct Save {
     pub tags: Vec<String>,
     /// Whether it may only be deleted once it is unlocked.
     pub locked: bool,
+    /// The ids of those that do not go for it, as if they were locked.
+    pub beside: Vec<String>,
 }
 
 /// What is to be different. What is `None` stays as it is.
@@ -183,7 +185,7 @@ impl Replays {
         replay.tags = save.tags;
         replay.locked = save.locked;
         let room = Room::new(&self.recorder, self.policy.keep_live, now);
-        let dropped = self.make_room(&mut store, &room, &replay)?;
+        let dropped = self.make_room(&mut store, &room, &replay, &save.beside)?;
         let replay = store.add(replay, &self.recorder);
         Ok(Saved { replay, dropped })
     }
@@ -397,8 +399,9 @@ impl Replays {
         store: &mut Store,
         room: &Room,
         new: &Replay,
+        beside: &[String],
     ) -> Result<Vec<Arc<Replay>>, Full> {
-        let victims = room.victims(&store.all, new)?;
+        let victims = room.victims(&store.all, new, beside)?;
         if victims.is_empty() {
             return Ok(victims);
         }

@@ -103,15 +103,16 @@ impl Room {
         held.saturating_add(beside) > self.bytes
     }
 
-    /// The oldest that have to go so that there is room for a new one.
+    /// The oldest that have to go so that there is room for a new one. Those of the ids `beside` stay.
     pub(super) fn victims(
         &self,
         all: &[Arc<Replay>],
         new: &Replay,
+        beside: &[String],
     ) -> Result<Vec<Arc<Replay>>, Full> {
-        let (may_go, stay): (Vec<_>, Vec<_>) = all
-            .iter()
-            .partition(|replay| !replay.locked && replay.until.is_none());
+        let (may_go, stay): (Vec<_>, Vec<_>) = all.iter().partition(|replay| {
+            !replay.locked && replay.until.is_none() && !beside.contains(&replay.id)
+        });
         let lacks_without = |gone: usize| {
             let left = stay.iter().chain(&may_go[gone..]);
             self.lacks(left.map(|replay| &***replay).chain([new]))

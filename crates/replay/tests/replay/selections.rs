@@ -92,6 +92,39 @@ fn a_clip_starts_on_the_key_at_or_before_the_moment() {
     }
 }
 
+/// One picture, whatever the moment is.
+#[test]
+fn a_keyframe_is_taken_for_itself() {
+    for (name, options) in shapes() {
+        if !options.video || options.one_key {
+            continue;
+        }
+        let mut rig = Rig::new(64 * MIB);
+        rig.run(options.clone(), 100);
+        rig.run(Options { id: 1, ..options }, 100);
+        let window = rig.channel.status(rig.now).window;
+        let window = window.expect("something is recorded");
+        let (mut at, mut last) = (window.start, None);
+        let mut keys = 0;
+        while at < window.end + seconds(1.0) {
+            let key = rig.channel.keyframe(at).expect("there is one");
+            assert!(key.start <= at, "{name}");
+            assert_eq!(key.is_settled, at <= window.end, "{name}");
+            let checked = check(&read_all(&key.clip), &rig.sent, Gaps::None);
+            assert_eq!(checked.pictures().len(), 1, "{name} at {at:?}");
+            if last.is_none_or(|last| key.offset > last) {
+                keys += 1;
+            }
+            assert!(last.is_none_or(|last| key.offset >= last), "{name}");
+            last = Some(key.offset);
+            at = at + seconds(0.1);
+        }
+        assert!(keys > 4, "{name}: {keys} keyframes in {window:?}");
+        let before = rig.channel.keyframe(window.start - seconds(0.001));
+        assert!(matches!(before, Err(ClipError::OutsideWindow { .. })));
+    }
+}
+
 #[test]
 fn a_clip_ends_with_the_picture_that_is_shown_at_its_end() {
     let mut rig = Rig::new(16 * MIB);

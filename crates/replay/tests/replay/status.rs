@@ -83,6 +83,33 @@ fn the_numbers_are_those_of_the_stream() {
 }
 
 #[test]
+fn keyframes_that_are_far_apart_are_seen() {
+    let mut rig = Rig::new(16 * MIB);
+    assert_eq!(rig.channel.keyframe_interval(), None);
+    let mut writer = rig.connect();
+    let stream = |gop| Options {
+        gop,
+        b_pictures: 0,
+        ..Options::default()
+    };
+    rig.record(&mut writer, &mut Synthetic::new(stream(10)), 100);
+    let frames = |count: f64| seconds(count * FRAME.as_secs_f64());
+    let interval = |rig: &Rig| rig.channel.keyframe_interval().expect("keyframes");
+    assert_eq!(interval(&rig), frames(10.0));
+    drop(writer);
+    let one_key = Options {
+        one_key: true,
+        ..stream(10)
+    };
+    rig.run(one_key, 75);
+    let overdue = interval(&rig);
+    assert!(
+        overdue > frames(70.0) && overdue <= frames(75.0),
+        "{overdue:?}"
+    );
+}
+
+#[test]
 fn problems_are_counted_and_explained() {
     let rig = Rig::new(16 * MIB);
     let mut stream = Synthetic::new(Options::default());

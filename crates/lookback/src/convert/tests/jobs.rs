@@ -146,6 +146,22 @@ async fn a_flood_of_words_is_drained() {
     assert_eq!(outcome["state"], "done", "{outcome}");
 }
 
+/// What it writes is its own affair, and what it says is shown as text.
+#[tokio::test]
+async fn rubbish_is_passed_on_and_harms_nothing() {
+    let rubbish = "printf 'frame=x\\nout_time_us=1e99\\n=\\n\\033[31m\\377\\000 no!\\n' >&2";
+    let rig_of = |end: &str| rig(&format!("{rubbish}; {end}"), PATIENT);
+    let well = rig_of("printf 'no \\377\\000 mp4'; cat >/dev/null");
+    let outcome = well.outcome().await;
+    assert_eq!(outcome["result"]["bytes"], 9, "{outcome}");
+    let ill = rig_of("cat >/dev/null; exit 1");
+    let outcome = ill.outcome().await;
+    let log = outcome["error"]["log"].to_string();
+    assert!(log.contains("no!"), "{outcome}");
+    let told = outcome["error"]["detail"].as_str().expect("a text");
+    assert!(!told.contains(char::is_control), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_flood_of_bytes_is_given_up() {
     let rig = rig("echo $$ >pid; exec cat /dev/zero", PATIENT);

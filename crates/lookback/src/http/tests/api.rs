@@ -127,7 +127,15 @@ async fn status_has_the_keys_that_others_rely_on() {
             .cloned()
             .collect()
     };
-    assert_eq!(keys(&status), ["channels", "decks", "memory", "version"]);
+    assert_eq!(
+        keys(&status),
+        ["channels", "decks", "inputs", "memory", "obs", "version"]
+    );
+    assert_eq!(
+        status["obs"],
+        json!({"state": "off", "version": null, "recording": false, "streaming": false, "scene": null,
+               "studio_mode": false, "problems": []})
+    );
     assert_eq!(
         keys(&status["memory"]),
         ["held_bytes", "index_bytes", "limit_bytes", "used_bytes"]

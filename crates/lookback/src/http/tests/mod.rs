@@ -6,6 +6,7 @@ mod events;
 mod hls;
 mod jobs;
 mod media;
+mod obs;
 mod posters;
 mod replays;
 mod session;
@@ -54,6 +55,15 @@ fn guarded(guard: Guard) -> Server {
 
 /// One that converts with this ffmpeg, and writes to this library.
 fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Server {
+    server_of(guard, ffmpeg, library, Policy::default())
+}
+
+fn with_policy(policy: Policy) -> Server {
+    let guard = Guard::new(Vec::new(), true, None);
+    server_of(guard, "no-such-ffmpeg", None, policy)
+}
+
+fn server_of(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>, policy: Policy) -> Server {
     let recorder = recorder();
     recorder.add_channel("main");
     let (decks, playing) = Decks::new(&[main_deck()], &recorder).expect("it is idle on its own");
@@ -61,7 +71,7 @@ fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Serve
     for deck in playing {
         tasks.spawn(deck);
     }
-    let shelf = Shelf::new(Replays::new(Arc::clone(&recorder), Policy::default()));
+    let shelf = Shelf::new(Replays::new(Arc::clone(&recorder), policy));
     let (jobs, workers) = Jobs::new(
         Arc::clone(&recorder),
         Ffmpeg::new(

@@ -46,3 +46,27 @@ async fn what_is_not_there_has_no_poster() {
         assert_eq!(problem, (status, code.to_owned()), "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_has_no_thumbnail_says_why() {
+    let server = recorded();
+    for (path, status, code) in [
+        ("/thumbnails/main/-1s.jpg", 503, "no_ffmpeg"),
+        ("/thumbnails/main/-1s.jpg?width=64", 503, "no_ffmpeg"),
+        ("/thumbnails/other/-1s.jpg", 404, "unknown_channel"),
+        ("/thumbnails/main/-1h.jpg", 422, "outside_window"),
+        ("/thumbnails/main/-1s.png", 404, "not_found"),
+        ("/thumbnails/main/noon.jpg", 400, "bad_request"),
+        ("/thumbnails/main/.jpg", 400, "bad_request"),
+        ("/thumbnails/main/-1s.jpg?width=0", 422, "bad_parameter"),
+        ("/thumbnails/main/-1s.jpg?width=9999", 422, "bad_parameter"),
+        ("/thumbnails/main/-1s.jpg?width=x", 400, "bad_request"),
+        ("/thumbnails/main/-1s.jpg?height=9", 400, "bad_request"),
+    ] {
+        let problem = problem_of(server.get(path).await).await;
+        assert_eq!(problem, (status, code.to_owned()), "{path}");
+    }
+    let empty = super::server();
+    let problem = problem_of(empty.get("/thumbnails/main/-1s.jpg").await).await;
+    assert_eq!(problem, (503, "nothing_recorded".to_owned()));
+}
