@@ -10,6 +10,7 @@ use crate::control::DeckCommand;
 use crate::doctor::DoctorOptions;
 use crate::keep::KeepCommand;
 use crate::manual::ManualCommand;
+use crate::obs::ObsCommand;
 use crate::settings::{Options, presets, with_file};
 use crate::status::StatusOptions;
 use crate::usage::Usage;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     Work(WorkCommand),
     /// Say what is wrong with this machine's set-up, and what to do about it.
     Doctor(DoctorOptions),
+    /// Prepare OBS over obs-websocket, look at it, and put it back.
+    #[command(subcommand)]
+    Obs(ObsCommand),
     #[command(flatten)]
     Manual(ManualCommand),
 }

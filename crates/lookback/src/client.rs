@@ -79,6 +79,14 @@ impl Failure {
         Self { line, code: FAILED }
     }
 
+    /// Nobody is there to ask.
+    pub(crate) fn absent(line: String) -> Self {
+        Self {
+            line,
+            code: NO_ANSWER,
+        }
+    }
+
     pub(crate) fn unreadable(error: serde_json::Error) -> Self {
         Self {
             line: format!("the answer cannot be read ({error}): is the server of another version?"),

@@ -77,6 +77,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         Command::Keep(command) => Ok(keep::run(&command)),
         Command::Work(command) => Ok(work::run(&command)),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Obs(command) => Ok(obs::run(&command)),
         Command::Manual(command) => Ok(manual::run(&command, cli::definition())),
     }
 }

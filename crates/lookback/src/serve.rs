@@ -66,6 +66,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
     );
     greet(address, &settings);
 
+    let taken: Vec<&Input> = sources.iter().map(|(input, _)| *input).collect();
     let mut tasks = JoinSet::new();
     for (input, source) in sources {
         let channel = recorder.add_channel(input.channel.as_str());
@@ -115,7 +116,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         jobs,
         play_to,
         Arc::clone(&connections),
-    );
+    )
+    .taking_from(taken);
     let router = http::router(Arc::new(app), guard);
     tasks.spawn(http::serve(listener, router, connections));
     stop.await;

@@ -25,6 +25,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> impl IntoResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         memory: Memory::from(app.recorder.memory()),
         channels: all_channels(&app),
+        inputs: app.inputs.clone(),
         decks: decks::all(&app),
     };
     (FRESH, Json(status))

@@ -49,10 +49,13 @@ use crate::archive::Archive;
 use crate::convert::Jobs;
 use crate::decks::Decks;
 use crate::replays::Shelf;
+use crate::source::Input;
 
 /// What the handlers work with.
 pub(crate) struct App {
     recorder: Arc<Recorder>,
+    /// What the channels take their bytes from.
+    inputs: Vec<status::Input>,
     shelf: Arc<Shelf>,
     archive: Arc<Archive>,
     /// What is known of the MP4s of its clips.
@@ -80,6 +83,7 @@ impl App {
     ) -> Self {
         Self {
             recorder: Arc::clone(shelf.look().recorder()),
+            inputs: Vec::new(),
             shelf,
             archive,
             plans,
@@ -91,6 +95,12 @@ impl App {
             hls: hls::Hls::default(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
+    }
+
+    /// Tells clients what the channels take their bytes from.
+    pub(crate) fn taking_from<'a>(mut self, inputs: impl IntoIterator<Item = &'a Input>) -> Self {
+        self.inputs = inputs.into_iter().map(status::Input::from).collect();
+        self
     }
 }
 

@@ -6,19 +6,23 @@ use lookback_replay::RecordingState;
 use serde::{Deserialize, Serialize};
 
 use crate::decks::{Handle, State};
+use crate::source::{self, Address};
 use crate::time::rfc3339;
 
 /// Everything at one moment.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Status {
     pub(crate) version: String,
     pub(crate) memory: Memory,
     pub(crate) channels: Vec<ChannelStatus>,
+    /// What the channels take their bytes from; not known of servers before 0.2.
+    #[serde(default)]
+    pub(crate) inputs: Vec<Input>,
     pub(crate) decks: Vec<Deck>,
 }
 
 /// The budget.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Memory {
     pub(crate) limit_bytes: usize,
     pub(crate) used_bytes: usize,
@@ -26,8 +30,16 @@ pub(crate) struct Memory {
     pub(crate) index_bytes: usize,
 }
 
+/// A source of a channel, whether or not anybody is connected to it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Input {
+    pub(crate) channel: String,
+    /// As a producer has to name it: a path is absolute.
+    pub(crate) source: String,
+}
+
 /// One channel.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct ChannelStatus {
     pub(crate) name: String,
     pub(crate) state: String,
@@ -42,7 +54,7 @@ pub(crate) struct ChannelStatus {
 }
 
 /// Something that happened to a channel.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Problem {
     pub(crate) code: String,
     pub(crate) count: u64,
@@ -50,7 +62,7 @@ pub(crate) struct Problem {
 }
 
 /// How far back a channel reaches.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Window {
     pub(crate) start: String,
     pub(crate) end: String,
@@ -59,7 +71,7 @@ pub(crate) struct Window {
 }
 
 /// The pictures.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Video {
     pub(crate) codec: String,
     pub(crate) width: u32,
@@ -68,7 +80,7 @@ pub(crate) struct Video {
 }
 
 /// A track of sound.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Audio {
     pub(crate) codec: String,
     pub(crate) channels: u8,
@@ -76,7 +88,7 @@ pub(crate) struct Audio {
 }
 
 /// A player.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Deck {
     pub(crate) name: String,
     pub(crate) state: String,
@@ -97,6 +109,22 @@ impl From<lookback_replay::Memory> for Memory {
             used_bytes: memory.used_bytes,
             held_bytes: memory.held_bytes,
             index_bytes: memory.index_bytes,
+        }
+    }
+}
+
+impl From<&source::Input> for Input {
+    fn from(input: &source::Input) -> Self {
+        let source = match &input.address {
+            Address::Path(path) | Address::Pipe(path) => std::path::absolute(path).map_or_else(
+                |_| input.address.to_string(),
+                |path| path.display().to_string(),
+            ),
+            address => address.to_string(),
+        };
+        Self {
+            channel: input.channel.to_string(),
+            source,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! and against answers that were written down. Answers are read tolerantly: whatever is not in every
 //! obs-websocket since 5.0 (OBS 28) is optional, and the UUIDs that later ones add are not asked for.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use serde::Deserialize;
@@ -201,8 +202,21 @@ pub(crate) async fn set_parameter(
     studio.ask("SetProfileParameter", data).await.map(drop)
 }
 
+/// The names of all hotkeys, each once.
+pub(crate) async fn hotkeys(studio: &impl Studio) -> Result<BTreeSet<String>, Refusal> {
+    member(studio, "GetHotkeyList", json!({}), "hotkeys").await
+}
+
 pub(crate) async fn collections(studio: &impl Studio) -> Result<Collections, Refusal> {
     read(studio, "GetSceneCollectionList", json!({})).await
+}
+
+pub(crate) async fn switch_collection(studio: &impl Studio, name: &str) -> Result<(), Refusal> {
+    let data = json!({"sceneCollectionName": name});
+    studio
+        .ask("SetCurrentSceneCollection", data)
+        .await
+        .map(drop)
 }
 
 pub(crate) async fn scenes(studio: &impl Studio) -> Result<Scenes, Refusal> {
@@ -240,6 +254,23 @@ pub(crate) async fn transform_scene_item(
 ) -> Result<(), Refusal> {
     let data = json!({"sceneName": scene, "sceneItemId": item, "sceneItemTransform": transform});
     studio.ask("SetSceneItemTransform", data).await.map(drop)
+}
+
+/// `GetSceneItemTransform`, whole.
+pub(crate) async fn scene_item_transform(
+    studio: &impl Studio,
+    scene: &str,
+    item: i64,
+) -> Result<Value, Refusal> {
+    let data = json!({"sceneName": scene, "sceneItemId": item});
+    member(studio, "GetSceneItemTransform", data, "sceneItemTransform").await
+}
+
+/// How many filters a source or a scene has.
+pub(crate) async fn filters(studio: &impl Studio, source: &str) -> Result<usize, Refusal> {
+    let data = json!({"sourceName": source});
+    let filters: Vec<Value> = member(studio, "GetSourceFilterList", data, "filters").await?;
+    Ok(filters.len())
 }
 
 pub(crate) async fn inputs(studio: &impl Studio) -> Result<Vec<Input>, Refusal> {
