@@ -131,12 +131,9 @@ async fn keep(
     problems: &mut Vec<Reported>,
 ) -> Result<Option<Value>, Problem> {
     let save = Save {
-        channels: Vec::new(),
         selection: Selection::Last(body.last.into()),
-        plus: Default::default(),
         name: body.name.as_deref().map(text::name).transpose()?,
-        tags: Vec::new(),
-        locked: false,
+        ..Save::default()
     };
     match app.archive.save(&save, now).await {
         Ok((saved, _)) => Ok(Some(described(&saved.replay))),
