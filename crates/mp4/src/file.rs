@@ -263,8 +263,12 @@ mod tests {
             media_data(far.content.len(), &mut end);
             assert!(far_header.ends_with(&end.into_bytes()));
             for offset in [0, 1, near.content.len() / 2, near.content.len() - 1] {
-                let there = far.content.read(&clip, gap + offset, 5000);
-                let here = near.content.read(&clip, offset, 5000);
+                let there = far
+                    .content
+                    .read(&clip, gap + offset, 5000, &mut Place::default());
+                let here = near
+                    .content
+                    .read(&clip, offset, 5000, &mut Place::default());
                 assert!(there.is_ok() && there == here, "{gap} and {offset}");
             }
         }

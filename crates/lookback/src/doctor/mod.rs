@@ -11,7 +11,7 @@ mod server;
 mod source;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -101,7 +101,11 @@ async fn examine(
     let (status, server) = server::look(&options.server, endpoint);
     let taken = server::sources(status.as_ref());
     let mut findings = obs::look(options.obs.as_ref(), password, &taken).await;
-    findings.push(source::pipe(&usual_pipe(), status.is_some()));
+    let pipe = usual_pipe();
+    // A server may take its video elsewhere: then it does not matter.
+    if taken.iter().any(|source| Path::new(source) == pipe) {
+        findings.push(source::pipe(&pipe, status.is_some()));
+    }
     findings.push(server);
     match &status {
         Some(status) => findings.extend(status.channels.iter().map(server::channel)),

@@ -165,7 +165,11 @@ fn encoders(profile: &Profile) -> Finding {
     let title = "OBS: encoders";
     let (video, audio) = (&profile.video_encoder, &profile.audio_encoder);
     let options = options(&profile.options);
-    let is_set = |name, value| options.contains(&(name, value));
+    let without_b_frames = [
+        ("bf", "0"),
+        ("tune", "zerolatency"),
+        ("preset", "ultrafast"),
+    ];
     if video.is_empty() {
         Finding::bad(
             title,
@@ -178,7 +182,7 @@ fn encoders(profile: &Profile) -> Finding {
             "no audio encoder is chosen: OBS then records MPEG audio, which browsers do not play",
             "Settings > Output > Recording: Audio Encoder aac",
         )
-    } else if video == "libx264" && !is_set("bf", "0") && !is_set("tune", "zerolatency") {
+    } else if video == "libx264" && !without_b_frames.iter().any(|it| options.contains(it)) {
         Finding::warning(
             title,
             "libx264 makes B-frames: a deck shows a replay of them half a second late",
@@ -400,6 +404,7 @@ mod tests {
         let judge = |change: fn(&mut Profile)| encoders(&profile(change)).verdict;
         assert_eq!(judge(|_| {}), Good);
         assert_eq!(judge(|it| it.options = "bf=0".into()), Good);
+        assert_eq!(judge(|it| it.options = "preset=ultrafast".into()), Good);
         assert_eq!(judge(|it| it.options = "preset=veryfast".into()), Warning);
         assert_eq!(judge(|it| it.audio_encoder = String::new()), Warning);
         assert_eq!(judge(|it| it.video_encoder = String::new()), Bad);

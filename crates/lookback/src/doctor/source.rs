@@ -63,9 +63,10 @@ fn judge(path: &Path, found: &Pipe, runs: bool) -> Finding {
         names.any(|name| name.starts_with("lookback"))
     };
     match found {
-        Pipe::Missing if runs => Finding::good(
+        Pipe::Missing if runs => Finding::bad(
             TITLE,
-            format!("{path} is not there: this lookback takes its video elsewhere"),
+            format!("{path} is gone, though lookback runs: OBS makes a file there"),
+            "start lookback again, and only then the recording",
         ),
         Pipe::Missing => Finding::good(TITLE, format!("lookback makes {path} when it starts")),
         Pipe::File => Finding::bad(
@@ -94,7 +95,7 @@ fn judge(path: &Path, found: &Pipe, runs: bool) -> Finding {
         } if readers.is_empty() => Finding::warning(
             TITLE,
             format!("nobody reads {path}: OBS stands still when it records there"),
-            "start lookback without --input before OBS records",
+            "start lookback before OBS records",
         ),
         Pipe::There {
             readers: Some(readers),
@@ -207,7 +208,7 @@ mod tests {
         };
         for (found, runs, verdict) in [
             (Pipe::Missing, false, Good),
-            (Pipe::Missing, true, Good),
+            (Pipe::Missing, true, Bad),
             (there(&["lookback (12)"]), true, Good),
             (there(&[]), true, Warning),
             (there(&[]), false, Warning),
