@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::chromium::Chromium;
 use crate::support::http::post;
 use crate::support::server::{self, Server};
-use crate::support::{eventually, ffmpeg, folder, text};
+use crate::support::{card, eventually, ffmpeg, folder, text};
 
 const LAPTOP: (u32, u32) = (1280, 800);
 const LIVE: &str = "lookback-live video";
@@ -384,4 +384,76 @@ fn a_replay_is_converted() {
     assert!(gif.starts_with(b"GIF8"));
     browser.click("[aria-label^='Remove from list']");
     browser.until("!document.querySelector('.job')");
+}
+
+/// Recording is stopped, goes on, and is forgotten, which is asked for twice.
+#[test]
+fn a_channel_is_paused_and_cleared() {
+    let stage = Stage::new(6.0, &[]);
+    let browser = &stage.browser;
+    browser.click("#recording");
+    browser.until("document.querySelector('.channel .state').textContent === 'Paused'");
+    browser.click("#recording");
+    browser.until("document.querySelector('.channel .state').textContent === 'Recording'");
+    browser.click("#clear");
+    browser.click("dialog .quiet");
+    browser.until("!document.querySelector('dialog')");
+    let before = stage.server.channel()["window"]["duration_s"].as_f64();
+    assert!(before > Some(5.0), "{before:?}");
+    browser.click("#clear");
+    browser.click("#sure");
+    stage.server.wait_for("the window begins anew", |channel| {
+        channel["window"]["duration_s"].as_f64() < Some(4.0)
+    });
+    stage.shows_live();
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Two angles stand beside each other at the same moment, and are kept together.
+#[test]
+fn channels_are_in_step_by_the_clock() {
+    let folder = folder();
+    let input = folder.path().join("card.ts");
+    card::write(&input, 20);
+    let inputs = ["wide", "close"].map(|name| format!("{name}={}", text(&input)));
+    let arguments = ["--input", &inputs[0], "--input", &inputs[1]];
+    let server = Server::start(folder.path(), &arguments);
+    let len = fs::metadata(&input).expect("it was written").len();
+    eventually("both are read", || {
+        let status = server.status();
+        let both = status["channels"].as_array()?.iter();
+        let is_read = |channel: &Value| channel["received_bytes"] == len;
+        both.clone().all(is_read).then_some(())
+    });
+    let stage = Stage::of(server, folder);
+    let browser = &stage.browser;
+    let video = |number: u32| format!(".tile:nth-of-type({number}) video");
+    browser.until("document.querySelectorAll('.channel').length === 3");
+    browser.click(".channel:last-child");
+    browser.until("document.querySelectorAll('.tile').length === 2");
+    stage.shown(&video(2));
+    browser.press("k");
+    browser.press("Home");
+    browser.press("ArrowRight");
+    browser.press("ArrowRight");
+    eventually("both show the same moment, far from the end", || {
+        let [one, other] = [1, 2].map(|number| stage.shown(&video(number)));
+        // They were read one after the other.
+        (one < 200 && one.abs_diff(other) <= 30).then_some(())
+    });
+    browser.click(".tile:nth-of-type(2)");
+    browser.until(
+        "document.querySelector('.tile:nth-of-type(2)').getAttribute('aria-pressed') === 'true'",
+    );
+    browser.click("[data-last='5']");
+    browser.until("document.querySelectorAll('.card').length === 1");
+    let replay = &stage.replays()[0];
+    assert_eq!(
+        replay["angles"].as_array().map(Vec::len),
+        Some(2),
+        "{replay}"
+    );
+    stage.open_replay(&replay["id"]);
+    browser.click(".viewer .chip[aria-pressed='false']");
+    stage.shown(CLIP);
 }

@@ -52,6 +52,7 @@ const part = encodeURIComponent;
 
 export interface Save {
   channel?: string;
+  channels?: string[];
   last?: string;
   from?: string;
   to?: string;

@@ -17,7 +17,7 @@ const UNDO_MS = 8000;
 /** What S keeps where nothing is marked. */
 const LAST_S = 10;
 
-export type Dialog = { kind: "help" } | { kind: "convert"; replay: string } | null;
+export type Dialog = { kind: "help" } | { kind: "clear"; channel: string } | { kind: "convert"; replay: string } | null;
 
 export class App {
   readonly store = new Store(() => this.heard());
@@ -181,7 +181,7 @@ export class App {
       : { last: `${last ?? LAST_S}s` };
     const name = this.name.trim();
     const saved = await this.attempt(() =>
-      api.save({ channel: this.channel, ...what, ...(name ? { name } : {}) }),
+      api.save({ ...this.angles(), ...what, ...(name ? { name } : {}) }),
     );
     if (!saved) return;
     this.name = "";
@@ -191,6 +191,16 @@ export class App {
       run: () => this.view(saved.id),
     });
     if (saved.dropped > 0) this.toasts.show(strings.savedDropped(saved.dropped));
+  }
+
+  /** Of channels that are seen beside each other all are kept. */
+  private angles(): { channel: string } | { channels: string[] } {
+    const all = this.store.channels.filter(({ window }) => window !== null);
+    return this.isWall ? { channels: all.map(({ name }) => name) } : { channel: this.channel };
+  }
+
+  tellChannel(name: string, command: "pause" | "resume" | "clear"): Promise<unknown> {
+    return this.attempt(() => api.channel(name, command));
   }
 
   edit(id: string, what: object): Promise<unknown> {

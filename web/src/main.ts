@@ -12,7 +12,7 @@ import { App } from "./app";
 import { onKey } from "./keys";
 import { convertDialog, jobs } from "./ui/convert";
 import { decks } from "./ui/decks";
-import { help } from "./ui/dialog";
+import { clear, help } from "./ui/dialog";
 import { applyTheme, header } from "./ui/header";
 import { connection, problems, signIn, toasts } from "./ui/notices";
 import { replays } from "./ui/replays";
@@ -43,13 +43,25 @@ class Page extends HTMLElement {
 function page(app: App): TemplateResult | typeof nothing {
   if (app.access === "unknown") return nothing;
   if (app.access === "none") return html`${signIn(app)} ${toasts(app)}`;
-  const { dialog } = app;
   return html`${connection(app)} ${header(app)}
     <main>
       ${stage(app)}
-      <div class="side">${replays(app)} ${jobs(app)} ${decks(app)} ${problems(app)}</div>
+      <div class="side">${problems(app)} ${replays(app)} ${jobs(app)} ${decks(app)}</div>
     </main>
-    ${toasts(app)} ${dialog?.kind === "help" ? help(app) : nothing} ${dialog?.kind === "convert" ? convertDialog(app, dialog.replay) : nothing}`;
+    ${toasts(app)} ${dialog(app)}`;
+}
+
+function dialog(app: App): TemplateResult | typeof nothing {
+  switch (app.dialog?.kind) {
+    case "help":
+      return help(app);
+    case "clear":
+      return clear(app, app.dialog.channel);
+    case "convert":
+      return convertDialog(app, app.dialog.replay);
+    case undefined:
+      return nothing;
+  }
 }
 
 customElements.define("lookback-page", Page);

@@ -91,18 +91,29 @@ const job = object({
   error: orNull(object({ code: text, detail: text })),
 });
 
-const status = { version: text, memory, channels: list(channel), obs: anything };
+const obs = object({
+  state: word("off", "connecting", "connected", "refused"),
+  version: orNull(text),
+  recording: flag,
+  streaming: flag,
+  scene: orNull(text),
+  problems: list(object({ code: text, count: number, hint: text })),
+});
+
+const status = { version: text, memory, channels: list(channel) };
 
 const messages = {
   snapshot: object({
     type: word("snapshot"),
     ...status,
     decks: list(deck),
+    obs,
     replays: list(replay),
     jobs: list(job),
   }),
   status: object({ type: word("status"), ...status }),
   deck: (value: unknown, at: string) => ({ type: "deck" as const, deck: deck(value, at) }),
+  obs: (value: unknown, at: string) => ({ type: "obs" as const, obs: obs(value, at) }),
   ended: object({ type: word("ended"), deck: text }),
   lost: object({ type: word("lost"), deck: text }),
   replay: (value: unknown, at: string) => {
@@ -116,6 +127,7 @@ const messages = {
 
 export type Channel = Of<typeof channel>;
 export type Deck = Of<typeof deck>;
+export type Obs = Of<typeof obs>;
 export type Memory = Of<typeof memory>;
 export type Replay = Of<typeof replay>;
 export type Job = Of<typeof job>;

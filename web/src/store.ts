@@ -2,7 +2,7 @@
 
 import { api } from "./api";
 import type { State } from "./events";
-import type { Channel, Deck, Job, Memory, Message, Replay, Stretch } from "./protocol";
+import type { Channel, Deck, Job, Memory, Message, Obs, Replay, Stretch } from "./protocol";
 
 /** How far ahead of what was heard last the live edge is taken to be, before it waits for news. */
 const AHEAD_MAX_MS = 1500;
@@ -30,8 +30,8 @@ export class Store {
   replays: Replay[] = [];
   /** The newest first. */
   jobs: Job[] = [];
-  /** What the server says of OBS, if it is connected to one. */
-  obs: unknown;
+  /** The OBS that the server watches over, if it does. */
+  obs: Obs | null = null;
   /** Counts connections: what was loaded over an earlier one may be of another server. */
   era = 0;
 
@@ -51,6 +51,7 @@ export class Store {
         this.era += 1;
         this.known.clear();
         this.decks = message.decks;
+        this.obs = message.obs;
         this.replays = message.replays;
         this.jobs = [...message.jobs].reverse();
         this.status(message);
@@ -60,6 +61,9 @@ export class Store {
         break;
       case "deck":
         this.decks = placed(this.decks, message.deck, "name");
+        break;
+      case "obs":
+        this.obs = message.obs;
         break;
       case "replay":
         this.replays = message.replay
@@ -122,11 +126,10 @@ export class Store {
       .finally(() => (known.isAsking = false));
   }
 
-  private status(status: { version: string; memory: Memory; channels: Channel[]; obs?: unknown }): void {
+  private status(status: { version: string; memory: Memory; channels: Channel[] }): void {
     this.version = status.version;
     this.memory = status.memory;
     this.channels = status.channels;
-    this.obs = status.obs;
     this.heardAt = performance.now();
   }
 }

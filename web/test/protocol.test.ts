@@ -23,7 +23,7 @@ test("a message that lacks something is refused, wherever that is", () => {
 
 /** The keys of the messages that the page reads, on their first level. */
 const READ = new Set(
-  "memory channels decks replays jobs version name state position_s duration_s speed live item items deck job id change angles tags url start end in_s out_s length_s poster_s locked growing created channel bytes source preset progress result error".split(" "),
+  "memory channels decks replays jobs version name state position_s duration_s speed live item items deck job id change angles tags url start end in_s out_s length_s poster_s locked growing created channel bytes source preset progress result error obs recording streaming scene problems".split(" "),
 );
 
 function* without(example: object): Generator<{ key: string; value: object }> {

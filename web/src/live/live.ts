@@ -13,6 +13,9 @@ import { Picture } from "./picture";
 /** How far behind a live picture may fall before it is brought back. */
 const LATE_S = 12;
 const RETRY_MS = 1500;
+/** How far channels that are seen beside each other may be apart. */
+const STEP_PLAYING_MS = 250;
+const STEP_PAUSED_MS = 15;
 /** The very first pictures go before they can be shown. */
 const OLDEST_MARGIN_MS = 1500;
 
@@ -91,6 +94,18 @@ export class Live extends Picture {
 
   override get speed(): number {
     return super.speed;
+  }
+
+  /** Keeps in step with another channel, by the clock. */
+  keepTo(other: Live): void {
+    const [mine, its] = [this.time, other.time];
+    if (mine === null || its === null || this.video.seeking || this.video.readyState < 2) return;
+    if (this.speed !== other.speed) this.speed = other.speed;
+    const isApart = Math.abs(mine - its) > (other.isPaused ? STEP_PAUSED_MS : STEP_PLAYING_MS);
+    const at = isApart ? this.placeOf(its) : null;
+    if (at !== null) this.video.currentTime = at;
+    if (other.isPaused !== this.isPaused) this.toggle();
+    this.follows = other.follows;
   }
 
   /** Keeps to the live edge, and within what is still there. Gives whether the moment had to be left. */

@@ -42,3 +42,21 @@ export function help(app: App): TemplateResult {
       ${app.hasToken ? html`<button class="chip" @click=${() => void app.signOut()}>${strings.signOut}</button>` : ""}`,
   );
 }
+
+/** Forgetting cannot be undone: it is asked for twice. */
+export function clear(app: App, channel: string): TemplateResult {
+  const words = strings.channelActions;
+  const sure = (): void => {
+    app.show(null);
+    void app.tellChannel(channel, "clear");
+  };
+  return dialog(
+    app,
+    words.clearTitle(channel),
+    html`<p>${words.clearText}</p>
+      <div class="group end">
+        <button class="quiet" @click=${() => app.show(null)}>${strings.cancel}</button>
+        <button class="primary" id="sure" @click=${sure}>${words.clearYes}</button>
+      </div>`,
+  );
+}

@@ -75,14 +75,14 @@ function memory({ store: { memory } }: App): TemplateResult {
   </div>`;
 }
 
-/** What the server says of OBS, where it is connected to one. */
-function obs({ store }: App): TemplateResult | typeof nothing {
-  const state = store.obs as { connected?: unknown; scene?: unknown; detail?: unknown } | null | undefined;
-  if (typeof state !== "object" || state === null) return nothing;
-  const isConnected = state.connected === true;
-  const words = isConnected ? strings.obs.connected : strings.obs.disconnected;
-  const more = [state.scene, state.detail].filter((text) => typeof text === "string").join(", ");
-  return html`<span class="pill obs ${isConnected ? "good" : ""}" title=${more || words}>${words}</span>`;
+/** What the server says of OBS, where it watches over one. */
+function obs({ store: { obs } }: App): TemplateResult | typeof nothing {
+  if (!obs || obs.state === "off") return nothing;
+  const { state, scene, version } = obs;
+  const words = strings.obs[state];
+  const doing = [obs.recording ? strings.obs.recording : "", obs.streaming ? strings.obs.streaming : ""].filter(Boolean);
+  const more = [version ? `OBS ${version}` : "", scene ?? "", ...doing].filter(Boolean).join(", ");
+  return html`<span class="pill obs ${state}" title=${more || words}>${[words, ...doing].join(" · ")}</span>`;
 }
 
 const NEXT: Record<Theme, Theme> = { auto: "dark", dark: "light", light: "auto" };

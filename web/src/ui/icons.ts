@@ -5,6 +5,7 @@ import { html, svg, type TemplateResult } from "lit";
 const shapes = {
   play: svg`<path class="solid" d="M7 4.5v15l12-7.5z"/>`,
   pause: svg`<path class="solid" d="M7 4.5h3.6v15H7zM13.4 4.5H17v15h-3.6z"/>`,
+  record: svg`<circle class="solid" cx="12" cy="12" r="6.5"/>`,
   stop: svg`<rect class="solid" x="5.5" y="5.5" width="13" height="13" rx="1.5"/>`,
   back: svg`<path d="M4.5 12a8 8 0 1 0 2.6-5.9"/><path d="M7.6 2.6 7 6.4l3.9.5"/>`,
   forward: svg`<path d="M19.5 12a8 8 0 1 1-2.6-5.9"/><path d="M16.4 2.6l.6 3.8-3.9.5"/>`,

@@ -28,6 +28,7 @@ export class LiveElement extends HTMLElement {
     if (!this.live) return;
     this.live.fps = app.store.channel(model.channel)?.video?.fps ?? 30;
     if (isMain) app.live = this.live;
+    else if (app.live && !isResting) this.live.keepTo(app.live);
     if (isResting !== this.rests) {
       this.rests = isResting;
       this.live.isResting = isResting;

@@ -22,14 +22,17 @@ export function toasts({ toasts }: App): TemplateResult {
   </div>`;
 }
 
-/** What the server has noticed about what comes in, in its own words. */
+/** What the server has noticed, about what comes in and about OBS, in its own words. */
 export function problems({ store }: App): TemplateResult | typeof nothing {
-  const found = store.channels.flatMap((channel) => channel.problems.map((problem) => ({ channel: channel.name, ...problem })));
+  const found = [
+    ...store.channels.flatMap(({ name, problems }) => problems.map((problem) => ({ ...problem, of: name }))),
+    ...(store.obs?.problems ?? []).map((problem) => ({ ...problem, of: "OBS" })),
+  ];
   if (found.length === 0) return nothing;
   return html`<details class="panel problems">
     <summary><h2>${strings.problems}<span class="count">${found.length}</span></h2></summary>
     <ul>
-      ${found.map(({ channel, count, hint }) => html`<li><strong>${channel}</strong> ${hint} <small>(${strings.times(count)})</small></li>`)}
+      ${found.map(({ of, count, hint }) => html`<li><strong>${of}</strong> ${hint} <small>(${strings.times(count)})</small></li>`)}
     </ul>
   </details>`;
 }

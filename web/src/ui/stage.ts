@@ -174,7 +174,20 @@ function timeline(app: App): TemplateResult {
     <lookback-timeline .model=${model}></lookback-timeline>
     <div class="under">
       <span class="length">${strings.window(length(channel?.window?.duration_s ?? 0))}</span>
+      ${channel && app.mayChange ? recording(app, channel) : nothing}
       ${zoom("out", "zoomOut", strings.zoomOut)} ${zoom("whole", "whole", strings.wholeWindow)} ${zoom("in", "zoomIn", strings.zoomIn)}
     </div>
   </div>`;
+}
+
+/** Stops and goes on recording, and forgets. */
+function recording(app: App, { name, state }: Channel): TemplateResult {
+  const command = state === "paused" ? "resume" : "pause";
+  const label = strings.channelActions[command];
+  return html`<button id="recording" class="quiet small" title=${label} aria-label=${label} @click=${() => void app.tellChannel(name, command)}>
+      ${icon(state === "paused" ? "record" : "pause")}
+    </button>
+    <button id="clear" class="quiet small danger" title=${strings.channelActions.clear} aria-label=${strings.channelActions.clear} @click=${() => app.show({ kind: "clear", channel: name })}>
+      ${icon("trash")}
+    </button>`;
 }
