@@ -40,6 +40,8 @@ export default defineConfig({
     // Nothing is inlined: the page's policy allows no data: addresses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What others have written is handed on with what they ask for.
+    license: { fileName: "assets/licenses.md" },
     // The player is loaded when there is something to play.
     chunkSizeWarningLimit: 500,
   },

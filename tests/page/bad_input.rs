@@ -5,6 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use super::{CLIP, LIVE, POSITION, Stage};
+use crate::support::chromium::Chromium;
 use crate::support::server::{self, Server};
 use crate::support::{card, eventually, folder, free_port, text};
 
@@ -171,4 +172,71 @@ fn a_token_is_asked_for_once() {
     assert_eq!(browser.eval("location.hash"), "");
     browser.click("[data-last='5']");
     browser.until("document.querySelectorAll('.card').length === 1");
+}
+
+/// A browser that cannot play what is recorded says so and with what it can be watched; all the rest works.
+#[test]
+fn pictures_that_the_browser_cannot_play() {
+    let folder = folder();
+    let input = folder.path().join("mpeg2.ts");
+    card::transcode(&input, 8, "-c:v mpeg2video -q:v 4 -c:a copy");
+    let server = Server::having_read(folder.path(), &input, &[]);
+    let stage = Stage::of(server, folder);
+    let browser = &stage.browser;
+    browser.until("document.querySelector('.message .command')");
+    let command = browser.eval("document.querySelector('.message .command').textContent.trim()");
+    let address = stage.server.url("/hls/main/index.m3u8");
+    assert_eq!(command, format!("mpv {address}"));
+    browser.click("[data-last='5']");
+    browser.until("document.querySelectorAll('.card').length === 1");
+    browser.click("[aria-label='Last 5 s on deck main']");
+    browser.until("document.querySelector('.deck .pill').textContent === 'On air'");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Two people work at once: each sees what the other does.
+#[test]
+fn two_operators_at_once() {
+    let stage = Stage::new(8.0, &[]);
+    let other = Chromium::open(&stage.server.url("/"), super::LAPTOP);
+    stage.browser.write("#name", "Mine");
+    stage.browser.click("#save");
+    other.until("document.querySelector('.card .name')?.textContent === 'Mine'");
+    other.click(".poster");
+    other.write("#replay-name", "Ours");
+    other.press("Tab");
+    stage
+        .browser
+        .until("document.querySelector('.card .name')?.textContent === 'Ours'");
+    stage.browser.click("[aria-label='Play Ours on air']");
+    other.until("document.querySelector('.deck .pill').textContent === 'On air'");
+    stage.browser.click("[aria-label='Delete Ours']");
+    other.until("document.querySelectorAll('.card').length === 0");
+    other.until("document.querySelector('#badge')?.textContent === 'Live'");
+}
+
+/// The server comes back with another token: the page asks for it.
+#[test]
+fn a_token_is_changed() {
+    let folder = folder();
+    let address = format!("127.0.0.1:{}", free_port());
+    let token = folder.path().join("token");
+    let start = |text_of_token: &str| {
+        fs::write(&token, text_of_token).expect("the test's folder takes files");
+        let arguments = ["demo", "--listen", &address, "--token-file", text(&token)];
+        Server::spawn(
+            folder.path(),
+            &mut server::command(folder.path(), &arguments),
+        )
+    };
+    let mut server = start("the-first-token-0123");
+    let browser = Chromium::open(&server.url("/#token=the-first-token-0123"), super::LAPTOP);
+    browser.until("document.querySelector('#badge')?.textContent === 'Live'");
+    server.signal(Signal::TERM);
+    server.wait();
+    let _server = start("the-second-token-0123");
+    browser.until("document.querySelector('#token')");
+    browser.write("#token", "the-second-token-0123");
+    browser.press("Enter");
+    browser.until("document.querySelector('#badge')?.textContent === 'Live'");
 }

@@ -35,7 +35,6 @@ export const strings = {
   },
   memory: "Memory",
   memoryParts: (live: string, held: string, free: string) => `${live} live, ${held} held by replays, ${free} free`,
-  memoryLegend: { live: "live", held: "held", free: "free" },
   obs: {
     connecting: "Looking for OBS",
     connected: "OBS",
@@ -52,9 +51,7 @@ export const strings = {
   unplayableText: "Recording, marking, saving and the decks work all the same. To watch it, open it in a player:",
   noMse: "This browser cannot play live video here",
   pictureTrouble: "The picture cannot be loaded. Trying again…",
-  copy: "Copy",
-  copied: "Copied",
-  behind: (time: string) => `${time} behind live`,
+  copy: "Copy this line",
   soundOn: "Turn sound on",
   soundOff: "Turn sound off",
   volume: "Volume",
@@ -66,7 +63,6 @@ export const strings = {
   stepForward: "One picture forward",
   toLive: "Go to live",
   speed: "Speed",
-  slowMotion: "Slow motion",
   fullscreen: "Fullscreen",
   passed: "The moment you were watching has been forgotten to make room. This is the oldest there is.",
 
@@ -84,7 +80,6 @@ export const strings = {
   markOut: "Mark out",
   clearMarks: "Clear marks",
   marked: (time: string) => `${time} marked`,
-  markHint: "Mark a start and an end, or save the last seconds:",
   name: "Name",
   namePlaceholder: "Name of the replay (optional)",
   save: "Save replay",
@@ -93,7 +88,6 @@ export const strings = {
   seconds: (count: number) => `${count} s`,
   saved: (name: string) => `Saved “${name}”`,
   savedDropped: (count: number) => `${count} older ${count === 1 ? "replay was" : "replays were"} dropped to make room`,
-  outBeforeIn: "The end must lie after the start.",
   watch: "Watch",
 
   replays: "Replays",
@@ -106,7 +100,6 @@ export const strings = {
   downloadOf: (name: string) => `Download ${name} as MP4`,
   putOnAir: "Play on air",
   putOnAirOf: (name: string) => `Play ${name} on air`,
-  moreOf: (name: string) => `More for ${name}`,
   delete: "Delete",
   deleteOf: (name: string) => `Delete ${name}`,
   deleted: (name: string) => `Deleted “${name}”`,
@@ -117,7 +110,6 @@ export const strings = {
   growing: "still recording",
   tags: "Tags",
   tagsPlaceholder: "goal, home team",
-  details: "Details",
   angles: "Angle",
   duplicate: "Duplicate",
   split: "Split here",
@@ -170,7 +162,6 @@ export const strings = {
   deckPosition: (name: string) => `Position of deck ${name}`,
   replayLast: (seconds: number) => `Last ${seconds} s`,
   replayLastOf: (seconds: number, deck: string) => `Last ${seconds} s on deck ${deck}`,
-  playMarked: "Marked part",
   deckEnded: (name: string) => `Deck ${name} has played to the end`,
   deckLost: (name: string) => `What deck ${name} played was let go because memory ran short`,
 
@@ -178,11 +169,11 @@ export const strings = {
   times: (count: number) => (count === 1 ? "once" : `${count} times`),
 
   allChannels: "All channels",
-  oneChannel: "One channel",
 
   failed: (what: string) => `That did not work: ${what}`,
   unreachable: "lookback does not answer",
 
+  licenses: "Licences of others' work in this page",
   helpTitle: "Keys",
   helpIntro: "Drag on the timeline to go anywhere; recording goes on. Scroll or pinch to zoom.",
   keys: [

@@ -1,6 +1,6 @@
 /** A sheet above the page; the browser keeps the focus in it. */
 
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { ref } from "lit/directives/ref.js";
 
 import type { App } from "../app";
@@ -39,7 +39,11 @@ export function help(app: App): TemplateResult {
             </div>`,
         )}
       </dl>
-      ${app.hasToken ? html`<button class="chip" @click=${() => void app.signOut()}>${strings.signOut}</button>` : ""}`,
+      <div class="group">
+        ${app.hasToken ? html`<button class="chip" @click=${() => void app.signOut()}>${strings.signOut}</button>` : nothing}
+        <a class="button chip" href="/assets/licenses.md" target="_blank">${strings.licenses}</a>
+        <span class="label end">lookback ${app.store.version}</span>
+      </div>`,
   );
 }
 

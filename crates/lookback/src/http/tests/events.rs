@@ -122,7 +122,7 @@ async fn every_message_is_like_its_example() {
     }
     // Memory never runs short here, and there is no OBS.
     let others = ["lost", "obs"].map(|kind| examples.remove(kind).expect("an example"));
-    let mut obs = json!(status::ObsStatus::from(server.app.obs.state()));
+    let mut obs = json!(ObsStatus::from(server.app.obs.state()));
     obs["type"] = "obs".into();
     assert_like(&obs, &others[1], "obs");
     examples.retain(|name, _| !messages.iter().any(|message| kind(message) == *name));
