@@ -72,17 +72,15 @@ impl Channel {
         let stretch = stretches(&state, number)
             .into_iter()
             .find(|stretch| stretch.first.place.segment == number);
-        let piece = stretch.and_then(|stretch| {
-            let piece = pieces(&state, &stretch).into_iter().nth(index)?;
-            Some((piece, stretch))
-        });
-        let Some((Piece { part, end }, stretch)) = piece else {
+        let Some(stretch) = stretch else {
             return Err(if (number, index) >= edge_of(&state) {
                 SegmentError::NotYet
             } else {
                 SegmentError::Passed
             });
         };
+        let piece = pieces(&state, &stretch).into_iter().nth(index);
+        let Piece { part, end } = piece.ok_or(SegmentError::NotYet)?;
         let clip = self.clip_of(state, stretch.run, stretch.from, end);
         Ok((part, clip))
     }

@@ -76,7 +76,9 @@ fn look(channel: &Arc<Channel>, all: &mut All, again: bool) {
         assert_eq!(next, Some(SegmentError::NotYet));
     }
     for segment in &segments.list {
-        if let (Some(first), Some(last)) = (of(segment.number).next(), of(segment.number).last()) {
+        if let (Some(first), Some(last)) =
+            (of(segment.number).next(), of(segment.number).next_back())
+        {
             assert_eq!(first.sound.start, segment.span.start);
             assert_eq!(last.sound.end, segment.span.end);
         }
