@@ -4,6 +4,7 @@
 //! all the way: into the recording, back into a media source, onto a screenshot.
 
 mod decks;
+mod setup;
 
 use std::fs;
 use std::path::PathBuf;

@@ -7,7 +7,7 @@
 //! undone.
 
 use super::connection::Refusal;
-use super::encoder::{self, Choice};
+use super::encoder::{self, Choice, Encoder};
 use super::journal::{Done, Journal, Output};
 use super::outputs;
 use super::profile::{self, Copied, Recording};
@@ -214,12 +214,16 @@ impl<'a> Plan<'a> {
             "profile {}, a copy of {}",
             self.wanted.profile, journal.profile
         ));
-        scene::make(studio, &self.wanted.scene, &self.wanted.feed())
+        let encoders = self.encoders().await;
+        let video = self
+            .rebuild_outputs(studio, &encoders, &journal.profile)
+            .await?;
+        scene::make(studio, &self.wanted.scene, &self.wanted.feed(), &video)
             .await
             .map_err(at("the scene cannot be made"))?;
         operator.tell(&format!("scene {}", self.wanted.scene));
         let (proof, bitrate_kbit) = self
-            .record(studio, server, operator, &journal.profile)
+            .record(studio, server, operator, &encoders, &video)
             .await?;
         let unsaved = at("what was done cannot be noted in OBS");
         let fingerprint = scene::current_fingerprint(studio, &self.wanted.scene);
@@ -391,41 +395,62 @@ impl<'a> Plan<'a> {
         Ok(journal)
     }
 
+    async fn encoders(&self) -> Vec<Encoder> {
+        encoder::candidates(&self.wanted.encoder, &self.obs, self.wanted.is_local).await
+    }
+
+    fn recording<'b>(
+        &self,
+        encoder: &'b Encoder,
+        url: &'b str,
+        video: &VideoSettings,
+    ) -> Recording<'b> {
+        let rate = self.wanted.bitrate_kbit;
+        Recording {
+            url,
+            encoder,
+            bitrate_kbit: rate.unwrap_or_else(|| encoder::bitrate_kbit(video)),
+            gop: encoder::gop(video),
+        }
+    }
+
+    /// Leaves the profile and enters it again, so that OBS draws and records as it says. Only then the
+    /// size and the rate of the pictures are those of the copy.
+    async fn rebuild_outputs(
+        &self,
+        studio: &impl Studio,
+        encoders: &[Encoder],
+        base: &str,
+    ) -> Result<VideoSettings, Failure> {
+        let unset = at("OBS cannot be told how to record");
+        let video = studio::video_settings(studio).await.map_err(&unset)?;
+        let recording = self.recording(&encoders[0], &self.ways[0], &video);
+        recording.write(studio).await.map_err(&unset)?;
+        studio::switch_profile(studio, base).await.map_err(&unset)?;
+        studio::switch_profile(studio, &self.wanted.profile)
+            .await
+            .map_err(&unset)?;
+        studio::video_settings(studio).await.map_err(&unset)
+    }
+
     /// Tries one encoder after the other, and at last another way, until pictures arrive.
     async fn record(
         &self,
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
-        base: &str,
+        encoders: &[Encoder],
+        video: &VideoSettings,
     ) -> Result<(Proof, u32), Failure> {
-        let unset = at("OBS cannot be told how to record");
-        let encoders =
-            encoder::candidates(&self.wanted.encoder, &self.obs, self.wanted.is_local).await;
-        let last = encoders.last().expect("there is one at least");
-        let recording = |encoder, url, video: &VideoSettings| Recording {
-            encoder,
-            url,
-            bitrate_kbit: (self.wanted.bitrate_kbit)
-                .unwrap_or_else(|| encoder::bitrate_kbit(video)),
-            gop: encoder::gop(video),
-        };
-        // Of these values it is enough that Custom Output is chosen when the profile is entered; the size
-        // and the rate of the pictures are known only then.
-        let video = studio::video_settings(studio).await.map_err(&unset)?;
-        let first = recording(last, self.ways[0].as_str(), &video);
-        first.write(studio).await.map_err(&unset)?;
-        bounce(studio, base, &self.wanted.profile)
-            .await
-            .map_err(&unset)?;
-        let video = studio::video_settings(studio).await.map_err(&unset)?;
-
         let first_way = encoders.iter().map(|encoder| (encoder, &self.ways[0]));
-        let other_ways = self.ways[1..].iter().map(|way| (last, way));
+        let other_ways = self.ways[1..]
+            .iter()
+            .filter_map(|way| Some((encoders.last()?, way)));
         let mut failures = Vec::new();
         for (encoder, url) in first_way.chain(other_ways) {
-            let recording = recording(encoder, url, &video);
-            recording.write(studio).await.map_err(&unset)?;
+            let recording = self.recording(encoder, url, video);
+            let written = recording.write(studio).await;
+            written.map_err(at("OBS cannot be told how to record"))?;
             match record::start(studio, server, &encoder.name).await {
                 Ok(proof) => return Ok((proof, recording.bitrate_kbit)),
                 Err(Unproven::Stuck(failure)) => return Err(failure),
@@ -442,12 +467,6 @@ impl<'a> Plan<'a> {
             failures.join("; ")
         )))
     }
-}
-
-/// Leaves the profile and enters it again.
-async fn bounce(studio: &impl Studio, base: &str, ours: &str) -> Result<(), Refusal> {
-    studio::switch_profile(studio, base).await?;
-    studio::switch_profile(studio, ours).await
 }
 
 /// The journal of a profile of ours, which must be for this lookback.
