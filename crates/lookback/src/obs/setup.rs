@@ -113,8 +113,8 @@ impl<'a> Plan<'a> {
             journal,
         };
         // With a profile of that name the journal in it says whose the scene is.
-        if !has_profile {
-            plan.check_scene(studio, None).await?;
+        if !has_profile || plan.journal.is_some() {
+            plan.check_scene(studio, plan.journal.as_ref()).await?;
         }
         Ok(plan)
     }
@@ -170,15 +170,16 @@ impl<'a> Plan<'a> {
         let unanswered = at("OBS does not tell its scenes");
         let name = &self.wanted.scene;
         let source = scene::source_in(name);
-        if let Some(journal) = journal
-            && journal.scene == *name
-            && studio::collections(studio)
-                .await
-                .map_err(&unanswered)?
-                .current
-                == journal.collection
-        {
-            return Ok(());
+        if let Some(journal) = journal {
+            let collections = studio::collections(studio).await.map_err(&unanswered)?;
+            return match collections.current == journal.collection {
+                true => Ok(()),
+                false => Err(Failure::mistake(format!(
+                    "OBS is set up in the scene collection {}: switch to it, or go back with lookback obs \
+                     undo first",
+                    journal.collection
+                ))),
+            };
         }
         let scenes = studio::scenes(studio).await.map_err(&unanswered)?;
         let inputs = studio::inputs(studio).await.map_err(&unanswered)?;
@@ -195,7 +196,7 @@ impl<'a> Plan<'a> {
 
     /// Carries it out.
     pub(crate) async fn carry_out(
-        mut self,
+        self,
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
@@ -308,91 +309,92 @@ impl<'a> Plan<'a> {
     }
 
     /// Has OBS in our profile, with the journal and a copy of the user's settings in it.
-    async fn enter_profile(&mut self, studio: &impl Studio) -> Result<Journal, Failure> {
+    async fn enter_profile(&self, studio: &impl Studio) -> Result<Journal, Failure> {
         let ours = &self.wanted.profile;
         let uncopied = at("the profile cannot be copied");
-        // A set-up that was cut short may have left OBS in our profile.
-        let base = match &self.journal {
-            Some(journal) => journal.profile.clone(),
-            None => self.profiles.current.clone(),
-        };
-        let is_there = self.profiles.names.contains(ours);
-        if self.journal.is_some() && !self.profiles.names.contains(&base) {
-            return Err(Failure::mistake(format!(
-                "the profile {base}, which {ours} is a copy of, is gone: switch to the profile that you \
-                 want to go on with, and try again"
-            )));
-        }
-        let unswitched = at("OBS does not change its profile");
-        if self.journal.is_some() {
-            studio::switch_profile(studio, &base)
-                .await
-                .map_err(&unswitched)?;
-        }
+        let base = self.leave_profile(studio).await?;
         let copied = Copied::read(studio).await.map_err(&uncopied)?;
-        match is_there {
-            true => studio::switch_profile(studio, ours)
-                .await
-                .map_err(&unswitched)?,
+        let fresh = self.begin(studio, base, &copied).await.map_err(&uncopied)?;
+        let journal = match self.profiles.names.contains(ours) {
+            true => self.enter_again(studio, fresh).await?,
             false => {
                 let made = studio::create_profile(studio, ours).await;
                 made.map_err(at("the profile cannot be made"))?;
+                fresh
             }
-        }
-        let old = match is_there {
-            false => None,
-            true => match own(Journal::read(studio).await.map_err(&uncopied)?, self.wanted) {
-                Ok(journal) => Some(journal),
-                Err(failure) => {
-                    studio::switch_profile(studio, &base)
-                        .await
-                        .map_err(&unswitched)?;
-                    return Err(failure);
-                }
-            },
         };
-        if let Err(failure) = self.check_scene(studio, old.as_ref()).await {
-            studio::switch_profile(studio, &base)
-                .await
-                .map_err(&unswitched)?;
-            if !is_there {
-                studio::remove_profile(studio, ours)
-                    .await
-                    .map_err(&unswitched)?;
-            }
-            return Err(failure);
-        }
-        let journal = self.begin(studio, base, old).await.map_err(&uncopied)?;
+        journal.write(studio).await.map_err(&uncopied)?;
         copied.write(studio).await.map_err(&uncopied)?;
         Ok(journal)
     }
 
-    /// Writes down what is about to be done, before it is.
+    /// Has OBS in the profile that is to be copied, and gives its name. A set-up that was cut short may
+    /// have left it in ours.
+    async fn leave_profile(&self, studio: &impl Studio) -> Result<String, Failure> {
+        let Some(journal) = &self.journal else {
+            return Ok(self.profiles.current.clone());
+        };
+        let base = &journal.profile;
+        if !self.profiles.names.contains(base) {
+            return Err(Failure::mistake(format!(
+                "the profile {base}, which {} is a copy of, is gone: switch to the profile that you want \
+                 to go on with, and try again",
+                self.wanted.profile
+            )));
+        }
+        let unswitched = at("OBS does not change its profile");
+        journal.complete_sound(studio).await.map_err(&unswitched)?;
+        studio::switch_profile(studio, base)
+            .await
+            .map_err(&unswitched)?;
+        Ok(base.clone())
+    }
+
+    /// Enters a profile of that name that is there already, and goes on with its journal. If it is not
+    /// ours after all, it is left again.
+    async fn enter_again(&self, studio: &impl Studio, fresh: Journal) -> Result<Journal, Failure> {
+        let unswitched = at("OBS does not change its profile");
+        let entered = studio::switch_profile(studio, &self.wanted.profile).await;
+        entered.map_err(&unswitched)?;
+        let journal = Journal::read(studio).await;
+        let journal = journal.map_err(at("the profile cannot be read"));
+        let ours = match journal.and_then(|journal| own(journal, self.wanted)) {
+            Ok(old) => self.check_scene(studio, Some(&old)).await.map(|()| old),
+            Err(failure) => Err(failure),
+        };
+        match ours {
+            Ok(old) => Ok(Journal {
+                profile: fresh.profile,
+                sound: fresh.sound,
+                done: None,
+                ..old
+            }),
+            Err(failure) => {
+                let back = studio::switch_profile(studio, &self.profiles.current).await;
+                back.map_err(&unswitched)?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// What is there before anything is done.
     async fn begin(
         &self,
         studio: &impl Studio,
         base: String,
-        old: Option<Journal>,
+        copied: &Copied,
     ) -> Result<Journal, Refusal> {
-        let journal = match old {
-            Some(old) => Journal {
-                profile: base,
-                done: None,
-                ..old
-            },
-            None => Journal {
-                server: self.wanted.server_url(),
-                profile: base,
-                collection: studio::collections(studio).await?.current,
-                program: studio::scenes(studio).await?.program,
-                interrupted: self.running.clone(),
-                scene: self.wanted.scene.clone(),
-                source: scene::source_in(&self.wanted.scene),
-                done: None,
-            },
-        };
-        journal.write(studio).await?;
-        Ok(journal)
+        Ok(Journal {
+            server: self.wanted.server_url(),
+            profile: base,
+            collection: studio::collections(studio).await?.current,
+            program: studio::scenes(studio).await?.program,
+            interrupted: self.running.clone(),
+            sound: copied.sound(),
+            scene: self.wanted.scene.clone(),
+            source: scene::source_in(&self.wanted.scene),
+            done: None,
+        })
     }
 
     async fn encoders(&self) -> Vec<Encoder> {
@@ -475,13 +477,17 @@ fn own(journal: Option<Journal>, wanted: &Wanted) -> Result<Journal, Failure> {
     match journal {
         None => Err(Failure::mistake(format!(
             "OBS has a profile called {name} already, and it is not lookback's: choose another name with \
-             --profile NAME"
+             --profile NAME, or take that one away with Profile > Remove in OBS if nobody needs it"
         ))),
         Some(journal) if journal.server != wanted.server_url() => Err(Failure::mistake(format!(
             "OBS is set up for the lookback at {}, and this one is at {}: undo that with lookback obs undo, \
              or choose other names with --profile and --scene",
             journal.server,
             wanted.server_url()
+        ))),
+        Some(journal) if journal.scene != wanted.scene => Err(Failure::mistake(format!(
+            "OBS is set up with the scene {}: go back with lookback obs undo first, to have {}",
+            journal.scene, wanted.scene
         ))),
         Some(journal) => Ok(journal),
     }
