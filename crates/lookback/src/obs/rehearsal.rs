@@ -297,9 +297,9 @@ impl World {
                 "baseWidth": self.video("BaseCX", 1280.0), "baseHeight": self.video("BaseCY", 720.0),
                 "outputWidth": self.video("BaseCX", 1280.0), "outputHeight": self.video("BaseCY", 720.0)})
             }
-            "GetSceneCollectionList" => {
-                json!({"currentSceneCollectionName": "C", "sceneCollections": ["C"]})
-            }
+            // Older ones look for the files, and find none while they save.
+            "GetSceneCollectionList" => json!({"currentSceneCollectionName": "C",
+                "sceneCollections": if self.version.has_uuids { vec!["C"] } else { vec![] }}),
             "GetStreamStatus" | "GetRecordStatus" => {
                 let output = match request {
                     "GetStreamStatus" => Output::Stream,
