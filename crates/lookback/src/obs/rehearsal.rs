@@ -157,6 +157,7 @@ pub(super) struct Stage {
     lives: Mutex<usize>,
     /// Pictures that have arrived.
     pictures: Mutex<u32>,
+    told: Mutex<Vec<String>>,
     pub(super) yes: bool,
 }
 
@@ -171,12 +172,18 @@ impl Stage {
             world: Mutex::new(world),
             lives: Mutex::new(requests),
             pictures: Mutex::new(0),
+            told: Mutex::default(),
             yes: false,
         }
     }
 
     pub(super) fn world(&self) -> World {
         self.world.lock().expect("nobody panics with it").clone()
+    }
+
+    /// What the operator has heard.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.told.lock().expect("nobody panics with it").clone()
     }
 
     /// The world as OBS finds it when it is started again.
@@ -189,7 +196,10 @@ impl Stage {
 }
 
 impl Operator for Stage {
-    fn tell(&self, _: &str) {}
+    fn tell(&self, step: &str) {
+        let mut told = self.told.lock().expect("nobody panics with it");
+        told.push(step.to_owned());
+    }
 
     fn may_stop(&self, _: &[Output]) -> bool {
         self.yes

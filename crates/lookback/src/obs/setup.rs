@@ -24,6 +24,8 @@ use crate::settings::Endpoint;
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) encoder: Choice,
+    /// What that comes to, in the order in which they are tried; one at least.
+    pub(crate) encoders: Vec<Encoder>,
     /// Kilobits each second; without it what the size of the pictures asks for.
     pub(crate) bitrate_kbit: Option<u32>,
     pub(crate) profile: String,
@@ -126,13 +128,11 @@ impl<'a> Plan<'a> {
         let Wanted {
             profile,
             scene,
-            encoder,
+            encoders,
             ..
         } = self.wanted;
-        let encoder = match encoder {
-            Choice::Auto => "the best encoder that works here",
-            Choice::Named(name) => name,
-        };
+        let encoders: Vec<&str> = encoders.iter().map(|it| it.name.as_str()).collect();
+        let encoders = encoders.join(", or else ");
         let mut steps = vec![format!(
             "find OBS {} on {}",
             self.obs.obs_version, self.obs.platform
@@ -150,7 +150,7 @@ impl<'a> Plan<'a> {
         });
         steps.extend([
             format!(
-                "have {profile} record MPEG-TS into {} with {encoder}",
+                "have {profile} record MPEG-TS into {} with {encoders}",
                 self.ways[0]
             ),
             "leave the profile and enter it again, so that OBS takes the values".to_owned(),
@@ -217,17 +217,12 @@ impl<'a> Plan<'a> {
             "profile {}, a copy of {}",
             self.wanted.profile, journal.profile
         ));
-        let encoders = self.encoders().await;
-        let video = self
-            .rebuild_outputs(studio, &encoders, &journal.profile)
-            .await?;
+        let video = self.rebuild_outputs(studio, &journal.profile).await?;
         scene::make(studio, &self.wanted.scene, &self.wanted.feed(), &video)
             .await
             .map_err(at("the scene cannot be made"))?;
         operator.tell(&format!("scene {}", self.wanted.scene));
-        let (proof, bitrate_kbit) = self
-            .record(studio, server, operator, &encoders, &video)
-            .await?;
+        let (proof, bitrate_kbit) = self.record(studio, server, operator, &video).await?;
         let unsaved = at("what was done cannot be noted in OBS");
         let fingerprint = scene::current_fingerprint(studio, &self.wanted.scene);
         journal.done = Some(Done {
@@ -310,10 +305,6 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    async fn encoders(&self) -> Vec<Encoder> {
-        encoder::candidates(&self.wanted.encoder, &self.obs, self.wanted.is_local).await
-    }
-
     fn recording<'b>(
         &self,
         encoder: &'b Encoder,
@@ -334,12 +325,11 @@ impl<'a> Plan<'a> {
     async fn rebuild_outputs(
         &self,
         studio: &impl Studio,
-        encoders: &[Encoder],
         base: &str,
     ) -> Result<VideoSettings, Failure> {
         let unset = at("OBS cannot be told how to record");
         let video = studio::video_settings(studio).await.map_err(&unset)?;
-        let recording = self.recording(&encoders[0], &self.ways[0], &video);
+        let recording = self.recording(&self.wanted.encoders[0], &self.ways[0], &video);
         recording.write(studio).await.map_err(&unset)?;
         studio::switch_profile(studio, base).await.map_err(&unset)?;
         studio::switch_profile(studio, &self.wanted.profile)
@@ -354,9 +344,9 @@ impl<'a> Plan<'a> {
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
-        encoders: &[Encoder],
         video: &VideoSettings,
     ) -> Result<(Proof, u32), Failure> {
+        let encoders = &self.wanted.encoders;
         let first_way = encoders.iter().map(|encoder| (encoder, &self.ways[0]));
         let other_ways = self.ways[1..]
             .iter()

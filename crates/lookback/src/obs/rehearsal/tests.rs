@@ -1,13 +1,14 @@
 //! Set-ups and their undoing, with each OBS there is, and cut short wherever they can be.
 
 use super::*;
-use crate::obs::encoder::Choice;
+use crate::obs::encoder::{Choice, Encoder};
 use crate::obs::setup::{Outcome, Plan, Wanted};
 use crate::obs::undo::{Undone, undo};
 
 fn wanted() -> Wanted {
     Wanted {
-        encoder: Choice::Named("libx264".to_owned()),
+        encoder: Choice::Auto,
+        encoders: vec![Encoder::named("libx264")],
         bitrate_kbit: None,
         profile: "lookback".to_owned(),
         scene: "Replay".to_owned(),
@@ -95,13 +96,25 @@ async fn a_set_up_that_is_cut_short_is_completed_or_undone() {
 const UNMARKED: usize = 1;
 
 #[tokio::test(start_paused = true)]
-async fn the_next_encoder_is_tried_and_the_last_failure_told() {
+async fn the_next_encoder_is_tried_and_it_is_said() {
+    let stage = Stage::new(World::new(VERSIONS[1]));
+    let wanted = Wanted {
+        encoders: ["h264_nvenc", "libx264"].map(Encoder::named).into(),
+        ..wanted()
+    };
+    let outcome = set_up(&stage, &wanted).await;
+    assert!(
+        matches!(&outcome, Ok(Outcome::Done(proof)) if proof.encoder == "libx264"),
+        "{outcome:?}"
+    );
+    let told = stage.told();
+    let failure = format!("h264_nvenc into {SOURCE}: OBS did not begin to record");
+    assert!(told.contains(&failure), "{told:?}");
+
     let mut world = World::new(VERSIONS[1]);
     world.encoders.clear();
-    let stage = Stage::new(world);
-    let error = set_up(&stage, &wanted())
-        .await
-        .expect_err("no encoder works");
+    let error = set_up(&Stage::new(world), &wanted).await;
+    let error = error.expect_err("no encoder works");
     assert!(
         error.contains("libx264") && error.contains("--encoder"),
         "{error}"
