@@ -7,6 +7,7 @@ mod ffmpeg;
 mod finding;
 mod machine;
 mod obs;
+mod profile;
 mod server;
 mod source;
 
