@@ -80,6 +80,8 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<ExitCode, Usage> {
         .build()
         .map_err(|error| Usage::new(format!("cannot start: {error}")))?;
     let findings = runtime.block_on(examine(options, &endpoint, password.as_ref()));
+    // A program that was given up may still be read from.
+    runtime.shutdown_background();
     let healthy = finding::is_healthy(&findings);
     let text = match options.server.json {
         true => json!({"healthy": healthy, "findings": findings}).to_string(),
@@ -105,7 +107,7 @@ async fn examine(
     let pipe = usual_pipe();
     // A server may take its video elsewhere: then it does not matter.
     if taken.iter().any(|source| Path::new(source) == pipe) {
-        findings.push(source::pipe(&pipe, status.is_some()));
+        findings.extend(source::pipe(&pipe, status.is_some()));
     }
     findings.push(server);
     match &status {
