@@ -6,6 +6,7 @@
 mod decks;
 mod doctor;
 mod hotkeys;
+mod setup;
 
 use std::fs;
 use std::path::PathBuf;

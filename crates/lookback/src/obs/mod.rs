@@ -19,6 +19,8 @@ mod outputs;
 mod password;
 mod profile;
 mod record;
+#[cfg(test)]
+mod rehearsal;
 mod report;
 mod scene;
 mod server;

@@ -127,7 +127,10 @@ async fn status_has_the_keys_that_others_rely_on() {
             .cloned()
             .collect()
     };
-    assert_eq!(keys(&status), ["channels", "decks", "memory", "version"]);
+    assert_eq!(
+        keys(&status),
+        ["channels", "decks", "inputs", "memory", "version"]
+    );
     assert_eq!(
         keys(&status["memory"]),
         ["held_bytes", "index_bytes", "limit_bytes", "used_bytes"]
