@@ -7,6 +7,7 @@ mod decks;
 mod doctor;
 mod hotkeys;
 mod replays;
+mod setup;
 
 use std::fs;
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ mod ffmpeg;
 mod finding;
 mod machine;
 mod obs;
+mod profile;
 mod server;
 mod source;
 
@@ -30,8 +31,13 @@ pub(crate) struct DoctorOptions {
     /// Where obs-websocket listens [default: 127.0.0.1:4455, where it may be missing].
     #[arg(long, value_name = "HOST:PORT")]
     obs: Option<Endpoint>,
-    /// File with the password of obs-websocket; also in LOOKBACK_OBS_PASSWORD.
-    #[arg(long, value_name = "FILE")]
+    /// File with the password of obs-websocket; LOOKBACK_OBS_PASSWORD holds the password itself.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOOKBACK_OBS_PASSWORD_FILE",
+        hide_env_values = true
+    )]
     password_file: Option<PathBuf>,
     /// The memory that lookback is to have, where none runs that could be asked.
     #[arg(
@@ -79,6 +85,8 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<ExitCode, Usage> {
         .build()
         .map_err(|error| Usage::new(format!("cannot start: {error}")))?;
     let findings = runtime.block_on(examine(options, &endpoint, password.as_ref()));
+    // A program that was given up may still be read from.
+    runtime.shutdown_background();
     let healthy = finding::is_healthy(&findings);
     let text = match options.server.json {
         true => json!({"healthy": healthy, "findings": findings}).to_string(),
@@ -104,7 +112,7 @@ async fn examine(
     let pipe = usual_pipe();
     // A server may take its video elsewhere: then it does not matter.
     if taken.iter().any(|source| Path::new(source) == pipe) {
-        findings.push(source::pipe(&pipe, status.is_some()));
+        findings.extend(source::pipe(&pipe, status.is_some()));
     }
     findings.push(server);
     match &status {

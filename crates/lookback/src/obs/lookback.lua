@@ -56,7 +56,6 @@ local system, net
 
 local function load_posix()
   ffi.cdef [[
-    typedef int lookback_socket;
     int socket(int family, int type, int protocol);
     int connect(int socket, const char *address, unsigned size);
     intptr_t send(int socket, const char *bytes, size_t size, int flags);
@@ -81,7 +80,6 @@ end
 
 local function load_windows()
   ffi.cdef [[
-    typedef uintptr_t lookback_socket;
     int WSAStartup(unsigned short version, void *data);
     int WSAGetLastError(void);
     uintptr_t socket(int family, int type, int protocol);

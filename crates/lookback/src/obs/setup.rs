@@ -6,11 +6,13 @@
 //! [`Journal`] says what was there, so that a set-up that was cut short is completed by the next one or
 //! undone.
 
+mod entering;
+
 use super::connection::Refusal;
-use super::encoder::{self, Choice};
+use super::encoder::{self, Choice, Encoder};
 use super::journal::{Done, Journal, Output};
 use super::outputs;
-use super::profile::{self, Copied, Recording};
+use super::profile::{self, Recording};
 use super::record::{self, Proof, Unproven};
 use super::scene;
 use super::server::{self, Server};
@@ -22,6 +24,8 @@ use crate::settings::Endpoint;
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) encoder: Choice,
+    /// What that comes to, in the order in which they are tried; one at least.
+    pub(crate) encoders: Vec<Encoder>,
     /// Kilobits each second; without it what the size of the pictures asks for.
     pub(crate) bitrate_kbit: Option<u32>,
     pub(crate) profile: String,
@@ -113,8 +117,8 @@ impl<'a> Plan<'a> {
             journal,
         };
         // With a profile of that name the journal in it says whose the scene is.
-        if !has_profile {
-            plan.check_scene(studio, None).await?;
+        if !has_profile || plan.journal.is_some() {
+            plan.check_scene(studio, plan.journal.as_ref()).await?;
         }
         Ok(plan)
     }
@@ -124,13 +128,11 @@ impl<'a> Plan<'a> {
         let Wanted {
             profile,
             scene,
-            encoder,
+            encoders,
             ..
         } = self.wanted;
-        let encoder = match encoder {
-            Choice::Auto => "the best encoder that works here",
-            Choice::Named(name) => name,
-        };
+        let encoders: Vec<&str> = encoders.iter().map(|it| it.name.as_str()).collect();
+        let encoders = encoders.join(", or else ");
         let mut steps = vec![format!(
             "find OBS {} on {}",
             self.obs.obs_version, self.obs.platform
@@ -148,7 +150,7 @@ impl<'a> Plan<'a> {
         });
         steps.extend([
             format!(
-                "have {profile} record MPEG-TS into {} with {encoder}",
+                "have {profile} record MPEG-TS into {} with {encoders}",
                 self.ways[0]
             ),
             "leave the profile and enter it again, so that OBS takes the values".to_owned(),
@@ -170,15 +172,16 @@ impl<'a> Plan<'a> {
         let unanswered = at("OBS does not tell its scenes");
         let name = &self.wanted.scene;
         let source = scene::source_in(name);
-        if let Some(journal) = journal
-            && journal.scene == *name
-            && studio::collections(studio)
-                .await
-                .map_err(&unanswered)?
-                .current
-                == journal.collection
-        {
-            return Ok(());
+        if let Some(journal) = journal {
+            let collections = studio::collections(studio).await.map_err(&unanswered)?;
+            return match collections.current == journal.collection {
+                true => Ok(()),
+                false => Err(Failure::mistake(format!(
+                    "OBS is set up in the scene collection {}: switch to it, or go back with lookback obs \
+                     undo first",
+                    journal.collection
+                ))),
+            };
         }
         let scenes = studio::scenes(studio).await.map_err(&unanswered)?;
         let inputs = studio::inputs(studio).await.map_err(&unanswered)?;
@@ -195,7 +198,7 @@ impl<'a> Plan<'a> {
 
     /// Carries it out.
     pub(crate) async fn carry_out(
-        mut self,
+        self,
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
@@ -214,13 +217,12 @@ impl<'a> Plan<'a> {
             "profile {}, a copy of {}",
             self.wanted.profile, journal.profile
         ));
-        scene::make(studio, &self.wanted.scene, &self.wanted.feed())
+        let video = self.rebuild_outputs(studio, &journal.profile).await?;
+        scene::make(studio, &self.wanted.scene, &self.wanted.feed(), &video)
             .await
             .map_err(at("the scene cannot be made"))?;
         operator.tell(&format!("scene {}", self.wanted.scene));
-        let (proof, bitrate_kbit) = self
-            .record(studio, server, operator, &journal.profile)
-            .await?;
+        let (proof, bitrate_kbit) = self.record(studio, server, operator, &video).await?;
         let unsaved = at("what was done cannot be noted in OBS");
         let fingerprint = scene::current_fingerprint(studio, &self.wanted.scene);
         journal.done = Some(Done {
@@ -303,92 +305,37 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Has OBS in our profile, with the journal and a copy of the user's settings in it.
-    async fn enter_profile(&mut self, studio: &impl Studio) -> Result<Journal, Failure> {
-        let ours = &self.wanted.profile;
-        let uncopied = at("the profile cannot be copied");
-        // A set-up that was cut short may have left OBS in our profile.
-        let base = match &self.journal {
-            Some(journal) => journal.profile.clone(),
-            None => self.profiles.current.clone(),
-        };
-        let is_there = self.profiles.names.contains(ours);
-        if self.journal.is_some() && !self.profiles.names.contains(&base) {
-            return Err(Failure::mistake(format!(
-                "the profile {base}, which {ours} is a copy of, is gone: switch to the profile that you \
-                 want to go on with, and try again"
-            )));
+    fn recording<'b>(
+        &self,
+        encoder: &'b Encoder,
+        url: &'b str,
+        video: &VideoSettings,
+    ) -> Recording<'b> {
+        let rate = self.wanted.bitrate_kbit;
+        Recording {
+            url,
+            encoder,
+            bitrate_kbit: rate.unwrap_or_else(|| encoder::bitrate_kbit(video)),
+            gop: encoder::gop(video),
         }
-        let unswitched = at("OBS does not change its profile");
-        if self.journal.is_some() {
-            studio::switch_profile(studio, &base)
-                .await
-                .map_err(&unswitched)?;
-        }
-        let copied = Copied::read(studio).await.map_err(&uncopied)?;
-        match is_there {
-            true => studio::switch_profile(studio, ours)
-                .await
-                .map_err(&unswitched)?,
-            false => {
-                let made = studio::create_profile(studio, ours).await;
-                made.map_err(at("the profile cannot be made"))?;
-            }
-        }
-        let old = match is_there {
-            false => None,
-            true => match own(Journal::read(studio).await.map_err(&uncopied)?, self.wanted) {
-                Ok(journal) => Some(journal),
-                Err(failure) => {
-                    studio::switch_profile(studio, &base)
-                        .await
-                        .map_err(&unswitched)?;
-                    return Err(failure);
-                }
-            },
-        };
-        if let Err(failure) = self.check_scene(studio, old.as_ref()).await {
-            studio::switch_profile(studio, &base)
-                .await
-                .map_err(&unswitched)?;
-            if !is_there {
-                studio::remove_profile(studio, ours)
-                    .await
-                    .map_err(&unswitched)?;
-            }
-            return Err(failure);
-        }
-        let journal = self.begin(studio, base, old).await.map_err(&uncopied)?;
-        copied.write(studio).await.map_err(&uncopied)?;
-        Ok(journal)
     }
 
-    /// Writes down what is about to be done, before it is.
-    async fn begin(
+    /// Leaves the profile and enters it again, so that OBS draws and records as it says. Only then the
+    /// size and the rate of the pictures are those of the copy.
+    async fn rebuild_outputs(
         &self,
         studio: &impl Studio,
-        base: String,
-        old: Option<Journal>,
-    ) -> Result<Journal, Refusal> {
-        let journal = match old {
-            Some(old) => Journal {
-                profile: base,
-                done: None,
-                ..old
-            },
-            None => Journal {
-                server: self.wanted.server_url(),
-                profile: base,
-                collection: studio::collections(studio).await?.current,
-                program: studio::scenes(studio).await?.program,
-                interrupted: self.running.clone(),
-                scene: self.wanted.scene.clone(),
-                source: scene::source_in(&self.wanted.scene),
-                done: None,
-            },
-        };
-        journal.write(studio).await?;
-        Ok(journal)
+        base: &str,
+    ) -> Result<VideoSettings, Failure> {
+        let unset = at("OBS cannot be told how to record");
+        let video = studio::video_settings(studio).await.map_err(&unset)?;
+        let recording = self.recording(&self.wanted.encoders[0], &self.ways[0], &video);
+        recording.write(studio).await.map_err(&unset)?;
+        studio::switch_profile(studio, base).await.map_err(&unset)?;
+        studio::switch_profile(studio, &self.wanted.profile)
+            .await
+            .map_err(&unset)?;
+        studio::video_settings(studio).await.map_err(&unset)
     }
 
     /// Tries one encoder after the other, and at last another way, until pictures arrive.
@@ -397,35 +344,18 @@ impl<'a> Plan<'a> {
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
-        base: &str,
+        video: &VideoSettings,
     ) -> Result<(Proof, u32), Failure> {
-        let unset = at("OBS cannot be told how to record");
-        let encoders =
-            encoder::candidates(&self.wanted.encoder, &self.obs, self.wanted.is_local).await;
-        let last = encoders.last().expect("there is one at least");
-        let recording = |encoder, url, video: &VideoSettings| Recording {
-            encoder,
-            url,
-            bitrate_kbit: (self.wanted.bitrate_kbit)
-                .unwrap_or_else(|| encoder::bitrate_kbit(video)),
-            gop: encoder::gop(video),
-        };
-        // Of these values it is enough that Custom Output is chosen when the profile is entered; the size
-        // and the rate of the pictures are known only then.
-        let video = studio::video_settings(studio).await.map_err(&unset)?;
-        let first = recording(last, self.ways[0].as_str(), &video);
-        first.write(studio).await.map_err(&unset)?;
-        bounce(studio, base, &self.wanted.profile)
-            .await
-            .map_err(&unset)?;
-        let video = studio::video_settings(studio).await.map_err(&unset)?;
-
+        let encoders = &self.wanted.encoders;
         let first_way = encoders.iter().map(|encoder| (encoder, &self.ways[0]));
-        let other_ways = self.ways[1..].iter().map(|way| (last, way));
+        let other_ways = self.ways[1..]
+            .iter()
+            .filter_map(|way| Some((encoders.last()?, way)));
         let mut failures = Vec::new();
         for (encoder, url) in first_way.chain(other_ways) {
-            let recording = recording(encoder, url, &video);
-            recording.write(studio).await.map_err(&unset)?;
+            let recording = self.recording(encoder, url, video);
+            let written = recording.write(studio).await;
+            written.map_err(at("OBS cannot be told how to record"))?;
             match record::start(studio, server, &encoder.name).await {
                 Ok(proof) => return Ok((proof, recording.bitrate_kbit)),
                 Err(Unproven::Stuck(failure)) => return Err(failure),
@@ -444,25 +374,23 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Leaves the profile and enters it again.
-async fn bounce(studio: &impl Studio, base: &str, ours: &str) -> Result<(), Refusal> {
-    studio::switch_profile(studio, base).await?;
-    studio::switch_profile(studio, ours).await
-}
-
 /// The journal of a profile of ours, which must be for this lookback.
 fn own(journal: Option<Journal>, wanted: &Wanted) -> Result<Journal, Failure> {
     let name = &wanted.profile;
     match journal {
         None => Err(Failure::mistake(format!(
             "OBS has a profile called {name} already, and it is not lookback's: choose another name with \
-             --profile NAME"
+             --profile NAME, or take that one away with Profile > Remove in OBS if nobody needs it"
         ))),
         Some(journal) if journal.server != wanted.server_url() => Err(Failure::mistake(format!(
             "OBS is set up for the lookback at {}, and this one is at {}: undo that with lookback obs undo, \
              or choose other names with --profile and --scene",
             journal.server,
             wanted.server_url()
+        ))),
+        Some(journal) if journal.scene != wanted.scene => Err(Failure::mistake(format!(
+            "OBS is set up with the scene {}: go back with lookback obs undo first, to have {}",
+            journal.scene, wanted.scene
         ))),
         Some(journal) => Ok(journal),
     }

@@ -73,6 +73,7 @@ pub(crate) async fn undo(
             return Err(failure);
         }
     };
+    journal.complete_sound(studio).await.map_err(&unswitched)?;
     let mut left = remove_scene(studio, &journal, operator).await?;
     left.extend(remove_profile(studio, name, &profiles, &journal, operator).await?);
     for output in to_start_again(&journal, &running, is_current) {
@@ -137,7 +138,9 @@ async fn remove_scene(
     let name = &journal.scene;
     let collections = studio::collections(studio).await.map_err(&failed)?;
     let is_elsewhere = collections.current != journal.collection;
-    if !collections.names.contains(&journal.collection) {
+    // The current one may be missing in the list: older OBSes look for its file, which is not there for a
+    // moment while they save it.
+    if is_elsewhere && !collections.names.contains(&journal.collection) {
         return Ok(Vec::new());
     }
     if is_elsewhere {
