@@ -145,6 +145,7 @@ fn a_token_is_asked_for_once() {
     let stage = Stage::of(server, folder);
     let browser = &stage.browser;
     browser.until("document.querySelector('#token')");
+    super::looks::judge(browser, "the question for the token");
     browser.write("#token", "correct-horse-battery-stable");
     browser.press("Enter");
     browser.until("document.querySelector('.toast.problem')");
