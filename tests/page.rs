@@ -92,6 +92,18 @@ impl Stage {
         response.json()
     }
 
+    /// Stands in the replay that is watched, which may have played to its end by now.
+    fn stand_at(&self, seconds: f64) {
+        let video = "document.querySelector('lookback-clip video')";
+        if self.browser.eval(&format!("{video}.paused")) != true {
+            self.browser.click("#play");
+        }
+        self.browser.until(&format!("{video}.paused"));
+        self.browser
+            .eval(&format!("{video}.currentTime = {seconds}"));
+        self.browser.until(&format!("!{video}.seeking"));
+    }
+
     fn open_replay(&self, id: &Value) {
         let id = id.as_str().expect("an id");
         self.browser
@@ -143,10 +155,7 @@ fn a_moment_is_found_marked_saved_watched_slowly_and_taken_along() {
     );
     browser.click(".speeds [data-speed='0.25']");
     browser.until("document.querySelector('lookback-clip video').playbackRate === 0.25");
-    browser.click("#play");
-    browser.until("document.querySelector('lookback-clip video').paused");
-    browser.eval("document.querySelector('lookback-clip video').currentTime = 0.5");
-    browser.until("!document.querySelector('lookback-clip video').seeking");
+    stage.stand_at(0.5);
     let before = stage.shown(CLIP);
     browser.click("#step-forward");
     eventually("the next picture", || {
@@ -303,10 +312,7 @@ fn replays_are_kept_in_order() {
     browser.write("#search", "");
     browser.until("document.querySelectorAll('.card').length === 2");
 
-    browser.click("#play");
-    browser.until("document.querySelector('lookback-clip video').paused");
-    browser.eval("document.querySelector('lookback-clip video').currentTime = 2");
-    browser.until("!document.querySelector('lookback-clip video').seeking");
+    stage.stand_at(2.0);
     let first = stage.shown(CLIP);
     browser.click("#trim-in");
     eventually("the trimmed replay begins there", || {
@@ -315,8 +321,7 @@ fn replays_are_kept_in_order() {
         (length < 6.2).then_some(())
     });
     browser.until("document.querySelector('lookback-clip video').duration < 6.2");
-    browser.click("#play");
-    browser.eval("document.querySelector('lookback-clip video').currentTime = 0");
+    stage.stand_at(0.0);
     eventually("its first picture is the one that was shown", || {
         (stage.shown(CLIP).abs_diff(first) <= 30).then_some(())
     });
