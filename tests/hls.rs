@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaSegment};
 use tempfile::TempDir;
@@ -181,6 +181,125 @@ fn runs_of_other_formats() {
         assert_eq!(counters.len(), 5 * FPS as usize, "{codec}");
         assert_contiguous(&counters);
     }
+}
+
+/// A playlist with the parts that there are, and where the next one will be.
+struct Edge {
+    target: f64,
+    /// Number of the segment, duration and address.
+    parts: Vec<(u64, f64, String)>,
+    hint: String,
+}
+
+impl Edge {
+    fn of(text: &str) -> Self {
+        let after = |line: &str, key: &str| {
+            let at = line.find(key).unwrap_or_else(|| panic!("{key}: {line}"));
+            let value = &line[at + key.len()..];
+            value
+                .split([',', '"'])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (mut number, mut parts, mut target, mut hint) = (0, Vec::new(), None, None);
+        for line in text.lines() {
+            if let Some(first) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
+                number = first.parse().expect("a number");
+            } else if line.starts_with("#EXT-X-PART-INF:") {
+                target = after(line, "PART-TARGET=").parse().ok();
+            } else if line.starts_with("#EXT-X-PART:") {
+                let length = after(line, "DURATION=").parse().expect("seconds");
+                parts.push((number, length, after(line, "URI=\"")));
+            } else if line.starts_with("#EXT-X-PRELOAD-HINT:") {
+                hint = Some(after(line, "URI=\""));
+            } else if !line.starts_with('#') {
+                number += 1;
+            }
+        }
+        Self {
+            target: target.expect("it is told"),
+            parts,
+            hint: hint.expect("something is to come"),
+        }
+    }
+}
+
+/// Whoever follows the parts is told of each when it comes, and has what the segments have.
+#[test]
+fn parts_are_waited_for_and_make_up_the_segments() {
+    let folder = folder();
+    let mut command = server::command(folder.path(), &["demo", "--listen", "127.0.0.1:0"]);
+    let server = Server::spawn(folder.path(), &mut command);
+    let recording = Recording { server, folder };
+    let load = |query: &str| {
+        let path = format!("/hls/main/all.m3u8{query}");
+        let response = recording.server.get(&path);
+        assert_eq!(response.status, 200, "{path}");
+        String::from_utf8(response.bytes()).expect("text")
+    };
+    recording.server.wait_for_window(5.0);
+    let first = load("");
+    assert!(
+        first.contains("CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK="),
+        "{first}"
+    );
+    parsed(first.as_bytes());
+    let mut edge = Edge::of(&first);
+    let mut seen: BTreeMap<u64, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    while seen.len() < 4 {
+        // It is asked for before it is there.
+        let hinted = recording.server.get(&format!("/hls/main/{}", edge.hint));
+        let (number, part) = edge.hint[edge.hint.find('-').expect("a number") + 1..]
+            .split_once('.')
+            .expect("and a part");
+        let part = part.trim_end_matches(".m4s");
+        let (number, hint) = (number.parse::<u64>().expect("a number"), edge.hint.clone());
+        edge = Edge::of(&load(&format!("?_HLS_msn={number}&_HLS_part={part}")));
+        let listed = edge.parts.iter().find(|(_, _, uri)| *uri == hint);
+        if hinted.status == 404 {
+            // The segment had no more parts: nobody knew when a keyframe would come.
+            let next = edge.parts.last().map(|(number, ..)| *number);
+            assert!(listed.is_none() && next >= Some(number), "{hint}");
+            continue;
+        }
+        assert_eq!(hinted.status, 200, "{hint}");
+        let (of, length, _) = listed.expect("it is listed now");
+        assert!(*of == number && *length <= edge.target, "{length} s");
+        seen.entry(number).or_default().push((hint, hinted.bytes()));
+    }
+    // Those of the second one are all, since none was missed before or after.
+    let (number, parts) = seen.iter().nth(1).expect("four are there");
+    let list = parsed(load("").as_bytes());
+    let segment = &list.segments[(number - list.media_sequence) as usize];
+    for (uri, before) in parts {
+        assert!(recording.fetch(uri) == *before, "{uri} has changed");
+    }
+    let map = list.segments[0].map.as_ref().expect("a map");
+    let whole = [recording.fetch(&map.uri), recording.fetch(&segment.uri)].concat();
+    let joined: Vec<Vec<u8>> = parts.iter().map(|(_, bytes)| bytes.clone()).collect();
+    let joined = [recording.fetch(&map.uri), joined.concat()].concat();
+    let [whole, joined] = [("whole.mp4", whole), ("joined.mp4", joined)].map(|(name, bytes)| {
+        let file = recording.folder.path().join(name);
+        fs::write(&file, bytes).expect("the test's folder takes files");
+        file
+    });
+    assert_eq!(complaints(text(&joined)), "");
+    assert_eq!(packets(&joined), packets(&whole));
+}
+
+/// When each packet is decoded and shown, how long it lasts, and how large it is; stream by stream.
+fn packets(file: &Path) -> BTreeMap<String, Vec<[String; 4]>> {
+    let probed = probe(text(file), "-show_packets");
+    let mut streams: BTreeMap<String, Vec<[String; 4]>> = BTreeMap::new();
+    for packet in probed["packets"].as_array().expect("packets") {
+        let told = ["dts", "pts", "duration", "size"].map(|key| packet[key].to_string());
+        streams
+            .entry(packet["stream_index"].to_string())
+            .or_default()
+            .push(told);
+    }
+    streams
 }
 
 /// While recording goes on the list grows, and what was in it stays what it was.

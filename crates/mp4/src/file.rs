@@ -15,7 +15,7 @@ use crate::{Error, LeftOut};
 
 /// Is raised with every change that makes other bytes of the same clip: what clients have kept is not mixed
 /// with them then.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// A clip, or the part of it between two moments, as a file that exists only while it is read.
 pub struct Mp4 {

@@ -94,6 +94,24 @@ impl Pictures {
         Ok(true)
     }
 
+    /// Learns the parameter sets of a picture in front of those that are wanted.
+    pub(crate) fn learn_from(
+        &mut self,
+        placed: &Placed,
+        source: &mut Elementary<'_>,
+    ) -> Result<(), Stopped> {
+        if !placed.random_access {
+            return Ok(());
+        }
+        self.bytes.clear();
+        read_all(source, &mut self.bytes)?;
+        self.find_nals()?;
+        placed
+            .parameters
+            .as_ref()
+            .map_or(Ok(()), |sets| self.learn_all(sets))
+    }
+
     /// Finds the NAL units of the picture that stay in it.
     fn find_nals(&mut self) -> Result<(), Stopped> {
         let codec = self.codec();

@@ -28,6 +28,18 @@ pub(crate) enum Wanted {
     Shown(Range<Ticks>),
     /// The groups of pictures whose keyframe lies in a span, and the sound from there on.
     Groups(Range<Ticks>),
+    /// Some of the pictures behind a keyframe, and the sound of their time.
+    Pictures(Pieces),
+}
+
+/// See [`Wanted::Pictures`].
+#[derive(Clone, Debug)]
+pub(crate) struct Pieces {
+    /// When the keyframe is shown.
+    pub(crate) key: Ticks,
+    /// When the pictures are decoded: the first one at the begin.
+    pub(crate) decoded: Range<Ticks>,
+    pub(crate) sound: Range<Ticks>,
 }
 
 /// What the pass has found.
@@ -117,12 +129,19 @@ impl Scan {
         while let Some(placed) = units.next_placed()? {
             let stream = placed.stream;
             let track = scan.tracks.iter().position(|track| track.stream == stream);
+            // A frame of sound may go on in the packet behind those that are wanted.
             let is_over = match track.map(|at| &scan.tracks[at].media) {
-                Some(Media::Pictures(_)) => placed.dts > reach.last_dts,
-                _ => placed.pts >= reach.sound.end,
+                Some(Media::Pictures(_)) => {
+                    over[stream] |= placed.dts > reach.last_dts;
+                    over[stream]
+                }
+                _ => {
+                    let was_over = over[stream];
+                    over[stream] |= placed.pts >= reach.sound.end;
+                    was_over
+                }
             };
-            over[stream] |= is_over;
-            if over.iter().all(|&over| over) {
+            if is_over && over.iter().all(|&over| over) {
                 break;
             }
             let Some(at) = track.filter(|_| !is_over) else {
@@ -134,6 +153,10 @@ impl Scan {
             let added = match &mut scan.tracks[at].media {
                 Media::Pictures(pictures) => {
                     begun |= placed.pts == reach.start && placed.random_access;
+                    if begun && placed.dts < reach.first_dts {
+                        pictures.learn_from(&placed, &mut source)?;
+                        continue;
+                    }
                     begun
                         && !(reach.drops_leading && placed.pts < reach.start)
                         && pictures.push(at, &placed, &mut source, content, goes_on)?
@@ -147,7 +170,7 @@ impl Scan {
                 last_track = Some(at);
             }
         }
-        scan.finish(reach.end);
+        scan.finish(reach);
         Ok(scan)
     }
 
@@ -190,12 +213,17 @@ impl Scan {
         scan
     }
 
-    fn finish(&mut self, end: Ticks) {
+    fn finish(&mut self, reach: &Reach) {
         for track in &mut self.tracks {
             if let Media::Pictures(pictures) = &mut track.media
                 && !pictures.timing.is_empty()
             {
-                pictures.timing.finish_pictures(end.0);
+                let timing = &mut pictures.timing;
+                let end = match reach.length {
+                    Some(length) => timing.first_shown() + length.0,
+                    None => reach.end.0,
+                };
+                timing.finish_pictures(end);
             }
         }
     }
@@ -247,10 +275,14 @@ struct Reach {
     seek: Option<Ticks>,
     /// When the first picture is shown.
     start: Ticks,
+    /// When the first picture is decoded: from those before it only parameter sets are learnt.
+    first_dts: Ticks,
     /// When the last picture is decoded.
     last_dts: Ticks,
     /// When the last picture's time is over.
     end: Ticks,
+    /// How long all of the pictures are shown, if that is what is known.
+    length: Option<Ticks>,
     /// When frames of sound begin.
     sound: Range<Ticks>,
     /// Pictures that are shown before the first keyframe refer to what is not there.
@@ -265,14 +297,17 @@ impl Reach {
                 return Ok(Self {
                     seek: None,
                     start: timeline.start,
+                    first_dts: Ticks(i64::MIN),
                     last_dts: Ticks(i64::MAX),
                     end: timeline.end,
+                    length: None,
                     sound: Ticks(i64::MIN)..Ticks(i64::MAX),
                     drops_leading: false,
                 });
             }
             Wanted::Shown(span) => (span, false),
             Wanted::Groups(span) => (span, true),
+            Wanted::Pictures(pieces) => return Self::of_pictures(pieces),
         };
         if span.start >= span.end || span.start >= timeline.end || span.end <= timeline.start {
             return Err(Error::EmptySpan);
@@ -316,10 +351,35 @@ impl Reach {
         Ok(Self {
             seek: Some(start),
             start,
+            first_dts: Ticks(i64::MIN),
+            length: None,
             last_dts: if has_video { last_dts } else { Ticks(i64::MAX) },
             end: next.max(start + Ticks(1)),
             sound: start..span.end,
             drops_leading: !in_groups,
+        })
+    }
+}
+
+impl Reach {
+    fn of_pictures(pieces: &Pieces) -> Result<Self, Error> {
+        let Pieces {
+            key,
+            decoded,
+            sound,
+        } = pieces;
+        if decoded.start >= decoded.end || sound.start >= sound.end {
+            return Err(Error::EmptySpan);
+        }
+        Ok(Self {
+            seek: Some(*key),
+            start: *key,
+            first_dts: decoded.start,
+            last_dts: decoded.end - Ticks(1),
+            end: sound.end,
+            length: Some(decoded.end - decoded.start),
+            sound: sound.clone(),
+            drops_leading: false,
         })
     }
 }

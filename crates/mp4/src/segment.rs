@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lookback_mpegts::Ticks;
-use lookback_replay::{Clip, Counted, Gone};
+use lookback_replay::{Clip, Counted, Gone, SegmentPart};
 
 use crate::Error;
 use crate::boxes::Boxes;
 use crate::content::{Content, Place};
 use crate::file::{media_data, read};
 use crate::movie::{self, Presentation, Samples, id};
-use crate::scan::{Scan, Track, Wanted};
+use crate::scan::{Media, Pieces, Scan, Track, Wanted};
 
 /// One media segment, which exists only while it is read.
 pub struct Segment {
@@ -42,7 +42,34 @@ impl Segment {
         number: u32,
         wanted: impl Fn(usize) -> bool,
     ) -> Result<Self, Error> {
-        let scan = Scan::of(clip, &Wanted::Groups(span), &wanted)?;
+        Self::of(clip, &Wanted::Groups(span), number, &wanted)
+    }
+
+    /// A part of such a segment. Parts that follow one another make up the whole.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn part(
+        clip: &Arc<Clip>,
+        part: &SegmentPart,
+        number: u32,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let pieces = Pieces {
+            key: part.key,
+            decoded: part.decoded.clone(),
+            sound: part.sound.clone(),
+        };
+        Self::of(clip, &Wanted::Pictures(pieces), number, &wanted)
+    }
+
+    fn of(
+        clip: &Arc<Clip>,
+        span: &Wanted,
+        number: u32,
+        wanted: &dyn Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let scan = Scan::of(clip, span, wanted)?;
         let init = init(&scan);
         let header = header(&scan, number);
         let bytes = size_of::<Self>() + init.len() + header.len() + scan.content.bytes();
@@ -150,7 +177,7 @@ fn runs(track: &Track, offset: u64, boxes: &mut Boxes) {
     const DEPENDS_ON_NOTHING: u32 = 0x0200_0000;
     const DEPENDS_ON_OTHERS: u32 = 0x0101_0000;
     let timing = track.timing();
-    let is_video = !timing.keys.is_empty();
+    let is_video = matches!(track.media, Media::Pictures(_));
     let flags = OFFSET | DURATION | SIZE | FLAGS | if is_video { COMPOSITION } else { 0 };
     let mut keys = timing.keys.iter().peekable();
     let mut samples = timing

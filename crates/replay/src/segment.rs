@@ -7,7 +7,7 @@
 //! the window has passed the segment in front of it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use lookback_mpegts::Ticks;
@@ -16,6 +16,7 @@ use crate::channel::{Channel, State};
 use crate::clip::{Clip, ClipError};
 use crate::index::{Entry, Key};
 use crate::log::block_of;
+use crate::part::{SegmentPart, pieces};
 use crate::plan::{End, Part, Plan, end_of_looking, end_of_part};
 use crate::run::{Program, Run};
 use crate::units::Units;
@@ -50,11 +51,21 @@ impl Segment {
 pub struct Segments {
     /// They themselves, their numbers in a row.
     pub list: Vec<Segment>,
+    /// The parts of the newest of them, and of the one that is being recorded.
+    pub parts: Vec<SegmentPart>,
+    /// The one that is being recorded, without an end.
+    pub current: Option<Segment>,
     /// The length of the longest that the channel ever had.
     pub longest: Duration,
     /// The streams of the newest.
     pub program: Program,
 }
+
+/// Segments whose parts are listed: more than three times the longest that there may be.
+const WITH_PARTS: usize = 4;
+
+/// The last frame of sound may go on in a packet that begins so much later.
+const FRAME_OF_SOUND_MAX: Ticks = Ticks(Ticks::SECOND.0 / 10);
 
 /// Why there is no such segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -74,25 +85,49 @@ impl Channel {
     /// If nothing is there yet.
     pub fn segments(&self) -> Result<Segments, ClipError> {
         let mut state = self.lock();
-        let cuts = cuts(&state, 0);
-        let Some(last) = cuts.last() else {
+        let stretches = stretches(&state, 0);
+        let mut list: Vec<Segment> = Vec::new();
+        let mut of_newest = None;
+        let mut current = None;
+        for stretch in &stretches {
+            match cut(&state, stretch) {
+                Some(cut) => {
+                    list.push(cut.segment);
+                    of_newest = Some(stretch);
+                    current = None;
+                }
+                None => current = current.or(Some(stretch)),
+            }
+        }
+        let Some(newest) = of_newest else {
             return Err(ClipError::Empty {
                 problem: state.wrong_input(),
             });
         };
-        let program = last.run.program();
-        let mut list: Vec<Segment> = cuts.into_iter().map(|cut| cut.segment).collect();
+        let program = newest.run.program();
         // Players count: what lies in front of a number that is missing they would take for something else.
         let gap = list
             .windows(2)
             .rposition(|pair| pair[0].number + 1 != pair[1].number);
         list.drain(..gap.map_or(0, |gap| gap + 1));
+        let with_parts = list.iter().rev().take(WITH_PARTS).map(|it| it.number).min();
+        let parts = stretches
+            .iter()
+            .filter(|stretch| with_parts.is_some_and(|from| stretch.first.place.segment >= from))
+            .flat_map(|stretch| pieces(&state, stretch));
+        let parts = parts.map(|piece| piece.part).collect();
+        let current = current.map(|stretch| {
+            let first = stretch.first;
+            segment(&stretch.run, first, first.pts, first.offset)
+        });
         for segment in &list {
             let length = segment.span.end - segment.span.start;
             state.log.numbering.ended_with(length);
         }
         Ok(Segments {
             list,
+            parts,
+            current,
             longest: ticks_to_duration(state.log.numbering.longest()),
             program,
         })
@@ -104,10 +139,10 @@ impl Channel {
     /// If it is not there any more, or not yet.
     pub fn segment(self: &Arc<Self>, number: u64) -> Result<(Segment, Arc<Clip>), SegmentError> {
         let state = self.lock();
-        let Some(cut) = cuts(&state, number)
+        let stretch = stretches(&state, number)
             .into_iter()
-            .find(|cut| cut.segment.number == number)
-        else {
+            .find(|stretch| stretch.first.place.segment == number);
+        let Some(cut) = stretch.and_then(|stretch| cut(&state, &stretch)) else {
             // The newest ones are not settled yet.
             let newest = state.log.numbering.newest();
             let is_to_come = newest.is_none_or(|newest| number >= newest.saturating_sub(1));
@@ -117,10 +152,31 @@ impl Channel {
                 SegmentError::Passed
             });
         };
-        let segment = cut.segment.clone();
-        let part = cut.part();
-        let limit = state.log.end.min(end_of_looking(part.end));
-        let faults = state.log.faults_in(&(part.key.offset..limit));
+        let clip = self.clip_of(state, cut.run, cut.from, cut.end);
+        Ok((cut.segment, clip))
+    }
+
+    /// A clip of a stretch of a run, on the run's own timeline.
+    pub(crate) fn clip_of(
+        self: &Arc<Self>,
+        state: MutexGuard<'_, State>,
+        run: Arc<Run>,
+        from: Key,
+        end: End,
+    ) -> Arc<Clip> {
+        let limit = state.log.end.min(end_of_looking(end.offset));
+        let faults = state.log.faults_in(&(from.offset..limit));
+        let part = Part {
+            key: from,
+            last: end.cursor,
+            end_pts: end.pts + FRAME_OF_SOUND_MAX,
+            last_dts: end.dts,
+            end: end.offset,
+            run,
+            continues: false,
+            follows: false,
+            shift: Ticks::ZERO,
+        };
         let kept = self.make_as_placed(
             state,
             Plan {
@@ -130,7 +186,7 @@ impl Channel {
                 runs_left_out: 0,
             },
         );
-        Ok((segment, Arc::clone(&kept)))
+        Arc::clone(&kept)
     }
 }
 
@@ -141,35 +197,30 @@ impl Clip {
     }
 }
 
+/// Where a segment lies, complete or not.
+pub(crate) struct Stretch {
+    pub(crate) run: Arc<Run>,
+    /// Where what is looked at begins: the segment before, if it is not the run's first.
+    pub(crate) from: Key,
+    pub(crate) first: Key,
+    /// Where the next segment of the run begins, if it has.
+    pub(crate) next: Option<Key>,
+    /// The last key of the run.
+    last_key: Key,
+}
+
 /// A segment, and what of the log it is made from.
-struct Cut {
-    segment: Segment,
+pub(crate) struct Cut {
+    pub(crate) segment: Segment,
     run: Arc<Run>,
-    /// Where what is looked at begins.
     from: Key,
     /// Where it ends: the first picture of the next segment, or the last of the run.
-    end: End,
+    pub(crate) end: End,
 }
 
-impl Cut {
-    fn part(self) -> Part {
-        Part {
-            key: self.from,
-            last: self.end.cursor,
-            end_pts: self.end.pts,
-            last_dts: self.end.dts,
-            end: self.end.offset,
-            run: self.run,
-            continues: false,
-            follows: false,
-            shift: Ticks::ZERO,
-        }
-    }
-}
-
-/// The segments that there are, from the one with the number `from` on.
-fn cuts(state: &State, from: u64) -> Vec<Cut> {
-    let mut cuts = Vec::new();
+/// Where the segments lie, from the one with the number `from` on.
+pub(crate) fn stretches(state: &State, from: u64) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
     let keys = &state.log.keys;
     for (run, range) in state.runs_with_keys() {
         let last_key = keys[range.end - 1];
@@ -178,47 +229,58 @@ fn cuts(state: &State, from: u64) -> Vec<Cut> {
             .filter(|key| key.place.is_start && key.place.segment + 1 >= from)
             .collect();
         for (at, &first) in starts.iter().enumerate() {
-            let before = match at.checked_sub(1) {
+            let from = match at.checked_sub(1) {
                 Some(before) => starts[before],
                 None if first.place.is_first => first,
                 None => continue,
             };
-            let cut = match starts.get(at + 1) {
-                Some(&next) => up_to(state, run, first, before, next),
-                None => to_the_end(state, run, first, before, last_key),
-            };
-            cuts.extend(cut);
+            stretches.push(Stretch {
+                run: Arc::clone(run),
+                from,
+                first,
+                next: starts.get(at + 1).copied(),
+                last_key,
+            });
         }
     }
-    cuts
+    stretches
 }
 
-/// The segment from `first` to `next`, if all of it is there.
-fn up_to(state: &State, run: &Arc<Run>, first: Key, from: Key, next: Key) -> Option<Cut> {
+/// The segment there, if all of it has come: up to the next one, or the end of its run.
+pub(crate) fn cut(state: &State, stretch: &Stretch) -> Option<Cut> {
+    let Stretch {
+        run, first, from, ..
+    } = stretch;
     let block = |number| state.log.block(number).cloned();
-    let end = end_of_part(block, run, next, next.offset, |_| true)?;
-    let is_settled = run.end.is_some()
-        || state.log.end >= end_of_looking(end.offset)
-        || sound_has_passed(state, run, from, end.pts);
-    is_settled.then(|| Cut {
-        segment: segment(run, first, next.pts, next.offset),
-        run: Arc::clone(run),
-        from,
-        end,
-    })
-}
-
-/// The last segment of a run that is over.
-fn to_the_end(state: &State, run: &Arc<Run>, first: Key, from: Key, last_key: Key) -> Option<Cut> {
-    let run_end = run.end?;
-    let block = |number| state.log.block(number).cloned();
-    let end = end_of_part(block, run, last_key, last_key.offset, |_| false)?;
+    let (end, segment) = match stretch.next {
+        Some(next) => {
+            let end = end_of_part(block, run, next, next.offset, |_| true)?;
+            if !is_settled(state, run, *from, end.offset, end.pts) {
+                return None;
+            }
+            (end, segment(run, *first, next.pts, next.offset))
+        }
+        None => {
+            let run_end = run.end?;
+            let last_key = stretch.last_key;
+            let end = end_of_part(block, run, last_key, last_key.offset, |_| false)?;
+            let segment = segment(run, *first, end.pts, run_end);
+            (end, segment)
+        }
+    };
     Some(Cut {
-        segment: segment(run, first, end.pts, run_end),
+        segment,
         run: Arc::clone(run),
-        from,
+        from: *from,
         end,
     })
+}
+
+/// Whether no more sound can come that is heard before `until`, behind a picture that ends at `offset`.
+pub(crate) fn is_settled(state: &State, run: &Run, from: Key, offset: u64, until: Ticks) -> bool {
+    run.end.is_some()
+        || state.log.end >= end_of_looking(offset)
+        || sound_has_passed(state, run, from, until)
 }
 
 fn segment(run: &Run, first: Key, end: Ticks, end_offset: u64) -> Segment {

@@ -1,7 +1,10 @@
 //! Segments: what is cut apart fits together.
 
+use std::collections::BTreeMap;
+
 use lookback_mp4::{Error, Place, Segment};
 use lookback_mpegts::Ticks;
+use lookback_replay::SegmentPart;
 
 use crate::reader::{Sample, fragment};
 use crate::rig::{FRAME, Picture, Recorded, cut_sound, record};
@@ -74,6 +77,46 @@ fn segments_from_key_to_key_make_up_the_whole() {
         let gap = pair[1].dts - (pair[0].dts + i64::from(pair[0].duration));
         assert!(gap.abs() <= 1, "sound goes on: {gap}");
     }
+}
+
+/// What is in a part has the times that it has in its segment, and nothing is there twice.
+#[test]
+fn parts_make_up_a_segment() {
+    let (_, _, recorded) = recorded();
+    let dts = |picture: i64| Ticks(START + picture * FRAME);
+    let heard = |picture: i64| dts(picture) + Ticks(2 * FRAME);
+    let whole = Segment::new(&recorded.clip, heard(20)..heard(30), 3, |_| true);
+    let whole = whole.expect("a segment");
+    let part = |first: i64, end: i64| {
+        let part = SegmentPart {
+            number: 2,
+            index: 0,
+            run: 0,
+            parameters: 0,
+            key: heard(20),
+            decoded: dts(first)..dts(end),
+            sound: heard(first)..heard(end),
+            is_independent: first == 20,
+        };
+        Segment::part(&recorded.clip, &part, 3, |_| true)
+    };
+    let parts = [(20, 24), (24, 28), (28, 30)].map(|(first, end)| {
+        let part = part(first, end);
+        part.expect("a part")
+    });
+    let init = whole.init();
+    let mut joined: BTreeMap<u32, Vec<Sample>> = BTreeMap::new();
+    for part in &parts {
+        assert_eq!(part.streams(), whole.streams());
+        assert_eq!(part.init(), init);
+        for (track, samples) in fragment(&init, &read(part)) {
+            joined.entry(track).or_default().extend(samples);
+        }
+    }
+    let expected: BTreeMap<u32, Vec<Sample>> = fragment(&init, &read(&whole)).into_iter().collect();
+    assert_eq!(joined, expected);
+    let refused = part(24, 24).err();
+    assert!(matches!(refused, Some(Error::EmptySpan)), "{refused:?}");
 }
 
 #[test]

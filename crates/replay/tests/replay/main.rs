@@ -6,6 +6,7 @@ mod elementary;
 mod follow;
 mod memory;
 mod oracle;
+mod parts;
 mod products;
 mod renditions;
 mod replays;

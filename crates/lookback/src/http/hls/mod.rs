@@ -8,9 +8,13 @@
 //! ts.m3u8       pictures and all sound, as MPEG-TS               ts/ID-NUMBER.ts
 //! ```
 //!
+//! Of the segment that is being recorded there are parts, `KIND/ID-NUMBER.PART.m4s`, and who asks for a playlist or a
+//! part that is still to come is answered when it has come (low-latency HLS, RFC 8216bis).
+//!
 //! Segments are made when they are asked for, and nothing of them is kept. The ID is another one in each process, since
 //! numbers begin anew: so an address never means other bytes, and caches may keep what they have got.
 
+mod edges;
 mod playlist;
 
 use std::collections::VecDeque;
@@ -25,9 +29,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header, response};
 use axum::response::Response;
 use lookback_mp4::{Segment as Fragment, carries};
-use lookback_replay::{Channel, Clip, Program, Segment, SegmentError, Segments};
+use lookback_replay::{Channel, Clip, Program, Segment, SegmentError, SegmentPart, Segments};
+use serde::Deserialize;
 use tokio::task;
 
+use self::edges::Edges;
 use self::playlist::Links;
 use super::App;
 use super::body::PieceBody;
@@ -35,6 +41,7 @@ use super::guard::QueryToken;
 use super::media::{Finish, MPEG_TS, stored};
 use super::problem::Problem;
 use super::range::none_match_names;
+use super::replays::Words;
 use super::selection::channel;
 use crate::transport::Transport;
 
@@ -64,6 +71,16 @@ pub(super) struct Hls {
     /// In all addresses.
     id: String,
     maps: Mutex<VecDeque<(MapId, Arc<Map>)>>,
+    edges: Arc<Edges>,
+}
+
+/// What a playlist has to have, which is waited for.
+#[derive(Deserialize)]
+pub(super) struct Reload {
+    #[serde(rename = "_HLS_msn")]
+    segment: Option<u64>,
+    #[serde(rename = "_HLS_part")]
+    part: Option<usize>,
 }
 
 /// Which segments a map is for.
@@ -87,6 +104,7 @@ impl Default for Hls {
         Self {
             id: format!("{:016x}", RandomState::new().hash_one("hls")),
             maps: Mutex::default(),
+            edges: Arc::default(),
         }
     }
 }
@@ -95,9 +113,11 @@ impl Default for Hls {
 pub(super) async fn playlist(
     State(app): State<Arc<App>>,
     Path((name, file)): Path<(String, String)>,
+    Words(reload): Words<Reload>,
     token: Option<Extension<QueryToken>>,
 ) -> Result<Response, Problem> {
     let channel = channel(&app.recorder, Some(&name))?;
+    reload.wait(&app.hls, &channel).await?;
     let kind = match file.strip_suffix(".m3u8").ok_or_else(unknown)? {
         "index" => None,
         kind => Some(kind.parse::<Kind>()?),
@@ -153,16 +173,12 @@ pub(super) async fn media(
                 .finish(Body::new(body))
         }
         (_, Some((number, "m4s"))) if kind != Kind::Ts => {
-            let (segment, clip) = channel.segment(number.parse().map_err(|_| unknown())?)?;
-            let map = app
-                .hls
-                .map(&channel, kind, segment.run, segment.parameters)
-                .await?;
-            let fragment = fragment(clip, segment, move |stream, _| {
-                map.streams.contains(&stream)
-            });
+            let (wanted, run, parameters, clip) = app.hls.wanted(&channel, number).await?;
+            let map = app.hls.map(&channel, kind, run, parameters).await?;
+            let has = move |stream, _: &Program| map.streams.contains(&stream);
+            let fragment = fragment(clip, wanted, has).await?;
             let head = head.header(header::CONTENT_TYPE, "video/iso.segment");
-            stored(&headers, &tag, head, &Arc::new(fragment.await?))
+            stored(&headers, &tag, head, &Arc::new(fragment))
         }
         (_, Some((map, "mp4"))) if kind != Kind::Ts => {
             let (run, parameters) = map.split_once('-').ok_or_else(unknown)?;
@@ -179,7 +195,54 @@ pub(super) async fn media(
     }
 }
 
+impl Reload {
+    /// Waits until the playlist has what is asked for.
+    async fn wait(&self, hls: &Hls, channel: &Arc<Channel>) -> Result<(), Problem> {
+        let wanted = match (self.segment, self.part) {
+            (None, None) => return Ok(()),
+            (None, Some(_)) => return Err(Problem::bad_request("_HLS_part goes with _HLS_msn")),
+            (Some(segment), None) => (segment.saturating_add(1), 0),
+            (Some(segment), Some(part)) => (segment, part.saturating_add(1)),
+        };
+        if wanted.0 > channel.edge().0.saturating_add(2) {
+            let detail = "_HLS_msn lies far behind what is there: load the playlist without it";
+            return Err(Problem::bad_request(detail));
+        }
+        match hls.edges.reached(channel, wanted).await {
+            true => Ok(()),
+            false => {
+                let detail = "nothing has come for a while: is the source still sending?";
+                let not_yet = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_yet", detail);
+                Err(not_yet.with(header::RETRY_AFTER, "1".to_owned()))
+            }
+        }
+    }
+}
+
 impl Hls {
+    /// A segment, or a part of one, which is waited for if it is the next to come: what it is, the run and the
+    /// parameter sets that it belongs to, and the clip that it is in.
+    async fn wanted(
+        &self,
+        channel: &Arc<Channel>,
+        number: &str,
+    ) -> Result<(Wanted, u64, u64, Arc<Clip>), Problem> {
+        let parse = |text: &str| text.parse::<u64>().map_err(|_| unknown());
+        let Some((number, index)) = number.split_once('.') else {
+            let (segment, clip) = channel.segment(parse(number)?)?;
+            let (run, parameters) = (segment.run, segment.parameters);
+            return Ok((Wanted::Segment(segment), run, parameters, clip));
+        };
+        let (number, index) = (parse(number)?, index.parse().map_err(|_| unknown())?);
+        let edge = channel.edge();
+        if (number, index) == edge || (number, index) == (edge.0.saturating_add(1), 0) {
+            self.edges.reached(channel, (number, index + 1)).await;
+        }
+        let (part, clip) = channel.part(number, index)?;
+        let (run, parameters) = (part.run, part.parameters);
+        Ok((Wanted::Part(part), run, parameters, clip))
+    }
+
     /// What stands in front of the segments of a run that have these parameter sets.
     async fn map(
         &self,
@@ -204,10 +267,8 @@ impl Hls {
             .rfind(|segment| (segment.run, segment.parameters) == (run, parameters))
             .ok_or(SegmentError::Passed)?;
         let (segment, clip) = channel.segment(newest.number)?;
-        let made = fragment(clip, segment, move |stream, program| {
-            kind.has(stream, program)
-        })
-        .await?;
+        let has = move |stream, program: &Program| kind.has(stream, program);
+        let made = fragment(clip, Wanted::Segment(segment), has).await?;
         let made = Arc::new(Map {
             bytes: made.init(),
             streams: made.streams().to_vec(),
@@ -235,19 +296,29 @@ impl Hls {
     }
 }
 
-/// A segment as a fragment with some of its streams. Every byte of it is looked at.
+/// What a fragment is made of.
+enum Wanted {
+    Segment(Segment),
+    Part(SegmentPart),
+}
+
+/// A segment, or a part of one, as a fragment with some of its streams. Every byte of it is looked at.
 async fn fragment(
     clip: Arc<Clip>,
-    segment: Segment,
+    wanted: Wanted,
     has: impl Fn(usize, &Program) -> bool + Send + 'static,
 ) -> Result<Fragment, Problem> {
     let made = task::spawn_blocking(move || {
         let program = clip.program();
-        // What counts up in a fragment may begin anew.
-        let number = segment.number as u32;
-        Fragment::new(&clip, segment.span, number.wrapping_add(1), |stream| {
-            has(stream, &program)
-        })
+        let has = |stream| has(stream, &program);
+        // What counts up in fragments may begin anew.
+        let counted = |number: u64| (number as u32).wrapping_add(1);
+        match wanted {
+            Wanted::Segment(segment) => {
+                Fragment::new(&clip, segment.span, counted(segment.number), has)
+            }
+            Wanted::Part(part) => Fragment::part(&clip, &part, counted(part.number), has),
+        }
     });
     Ok(made.await.map_err(|_| Problem::mp4_fault())??)
 }

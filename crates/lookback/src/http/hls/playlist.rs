@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use lookback_mp4::{carries, language};
-use lookback_replay::{Program, Segment, Segments};
+use lookback_replay::{Program, Segment, SegmentPart, Segments};
 
 use super::{Kind, sounds};
 use crate::time::rfc3339;
@@ -43,43 +43,112 @@ pub(super) fn index(segments: &Segments, links: &Links<'_>) -> String {
     text
 }
 
-/// A media playlist: all segments of the window. It has no end, since the channel may go on.
+/// A media playlist: all segments of the window, and the parts of the newest. It has no end, since the channel may
+/// go on.
 pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>) -> String {
-    let Links { id, query } = links;
+    let has_parts = kind != Kind::Ts && segments.program.video().is_some();
     let mut text = BEGIN.to_owned();
-    let write = |text: &mut String, line: String| {
-        text.push_str(&line);
-        text.push('\n');
-    };
     let first = segments.list.first();
     let target = segments.longest.as_secs_f64().ceil().max(1.0);
-    write(&mut text, format!("#EXT-X-TARGETDURATION:{target}"));
     let (number, run) = first.map_or((0, 0), |first| (first.number, first.run));
-    write(&mut text, format!("#EXT-X-MEDIA-SEQUENCE:{number}"));
-    write(&mut text, format!("#EXT-X-DISCONTINUITY-SEQUENCE:{run}"));
+    for line in [
+        format!("#EXT-X-TARGETDURATION:{target}"),
+        server_control(has_parts),
+        format!("#EXT-X-MEDIA-SEQUENCE:{number}"),
+        format!("#EXT-X-DISCONTINUITY-SEQUENCE:{run}"),
+    ] {
+        writeln!(text, "{line}").expect(NEVER_FAILS);
+    }
     let ending = if kind == Kind::Ts { "ts" } else { "m4s" };
+    let Links { id, query } = links;
     let mut before: Option<&Segment> = None;
     for segment in &segments.list {
-        // One for each run: of one that had no segment as well, or players would count wrong.
-        let runs = before.map_or(0, |before| segment.run - before.run);
-        for _ in 0..runs {
-            write(&mut text, "#EXT-X-DISCONTINUITY".to_owned());
+        head(segment, before, kind, links, &mut text);
+        if has_parts {
+            parts(segments, segment, kind, links, &mut text);
         }
-        let map = |segment: &Segment| (segment.run, segment.parameters);
-        if kind != Kind::Ts && before.map(map) != Some(map(segment)) {
-            let (run, parameters) = map(segment);
-            let uri = format!("{kind}/{id}-{run}-{parameters}.mp4{query}");
-            write(&mut text, format!("#EXT-X-MAP:URI=\"{uri}\""));
-        }
-        let start = rfc3339(segment.start);
-        write(&mut text, format!("#EXT-X-PROGRAM-DATE-TIME:{start}"));
-        let length = segment.duration().as_secs_f64();
-        write(&mut text, format!("#EXTINF:{length:.5},"));
-        let number = segment.number;
-        write(&mut text, format!("{kind}/{id}-{number}.{ending}{query}"));
+        let (number, length) = (segment.number, segment.duration().as_secs_f64());
+        writeln!(text, "#EXTINF:{length:.5},").expect(NEVER_FAILS);
+        writeln!(text, "{kind}/{id}-{number}.{ending}{query}").expect(NEVER_FAILS);
         before = Some(segment);
     }
+    // Of another run, or with other parameter sets, it is not known yet what stands in front of it.
+    let current = segments.current.as_ref();
+    let goes_on = |current: &&Segment| before.map(map_of) == Some(map_of(current));
+    if let Some(current) = current.filter(goes_on).filter(|_| has_parts) {
+        head(current, before, kind, links, &mut text);
+        let next = parts(segments, current, kind, links, &mut text);
+        let uri = part_uri(current, next, kind, links);
+        writeln!(text, "#EXT-X-PRELOAD-HINT:TYPE=PART,{uri}").expect(NEVER_FAILS);
+    }
     text
+}
+
+/// What stands in front of a segment, whether it is complete or not.
+fn head(
+    segment: &Segment,
+    before: Option<&Segment>,
+    kind: Kind,
+    links: &Links<'_>,
+    text: &mut String,
+) {
+    let Links { id, query } = links;
+    // One for each run: of one that had no segment as well, or players would count wrong.
+    let runs = before.map_or(0, |before| segment.run - before.run);
+    for _ in 0..runs {
+        text.push_str("#EXT-X-DISCONTINUITY\n");
+    }
+    if kind != Kind::Ts && before.map(map_of) != Some(map_of(segment)) {
+        let (run, parameters) = map_of(segment);
+        let uri = format!("{kind}/{id}-{run}-{parameters}.mp4{query}");
+        writeln!(text, "#EXT-X-MAP:URI=\"{uri}\"").expect(NEVER_FAILS);
+    }
+    let start = rfc3339(segment.start);
+    writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{start}").expect(NEVER_FAILS);
+}
+
+/// The parts of a segment that there are, if they are listed still. Gives how many.
+fn parts(
+    segments: &Segments,
+    segment: &Segment,
+    kind: Kind,
+    links: &Links<'_>,
+    text: &mut String,
+) -> usize {
+    let mut count = 0;
+    let parts = segments.parts.iter();
+    for part in parts.filter(|part| part.number == segment.number) {
+        let length = part.duration().as_secs_f64();
+        let uri = part_uri(segment, part.index, kind, links);
+        let independent = match part.is_independent {
+            true => ",INDEPENDENT=YES",
+            false => "",
+        };
+        writeln!(text, "#EXT-X-PART:DURATION={length:.5},{uri}{independent}").expect(NEVER_FAILS);
+        count += 1;
+    }
+    count
+}
+
+fn part_uri(segment: &Segment, index: usize, kind: Kind, links: &Links<'_>) -> String {
+    let (number, Links { id, query }) = (segment.number, links);
+    format!("URI=\"{kind}/{id}-{number}.{index}.m4s{query}\"")
+}
+
+/// The initialization segment that a segment needs.
+fn map_of(segment: &Segment) -> (u64, u64) {
+    (segment.run, segment.parameters)
+}
+
+/// What a player may ask, and how far from the end it stays: three parts.
+fn server_control(has_parts: bool) -> String {
+    let control = "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES";
+    if !has_parts {
+        return control.to_owned();
+    }
+    let part = SegmentPart::LENGTH_MAX.as_secs_f64();
+    let hold_back = 3.0 * part;
+    format!("{control},PART-HOLD-BACK={hold_back:.3}\n#EXT-X-PART-INF:PART-TARGET={part:.3}")
 }
 
 /// A track of sound that can be chosen.

@@ -144,3 +144,70 @@ async fn the_token_in_a_url_is_passed_on() {
         }
     }
 }
+
+/// What is far away nobody waits for, and not for ever for what does not come.
+#[tokio::test(start_paused = true)]
+async fn a_playlist_is_waited_for_within_reason() {
+    let server = server();
+    let channel = server.recorder.channel("main").expect("just added");
+    record(&channel, &video(9.0), clock::now());
+    let (edge, _) = channel.edge();
+    for (query, status, code) in [
+        (format!("_HLS_msn={}", edge + 9), 400, "bad_request"),
+        ("_HLS_msn=x".to_owned(), 400, "bad_request"),
+        ("_HLS_part=1".to_owned(), 400, "bad_request"),
+        (format!("_HLS_msn={edge}"), 503, "not_yet"),
+        (format!("_HLS_msn={edge}&_HLS_part=0"), 503, "not_yet"),
+    ] {
+        let answer = server.get(&format!("/hls/main/all.m3u8?{query}")).await;
+        assert_eq!(
+            problem_of(answer).await,
+            (status, code.to_owned()),
+            "{query}"
+        );
+    }
+    for query in [
+        format!("_HLS_msn={}", edge - 1),
+        format!("_HLS_msn={}&_HLS_part=99", edge - 1),
+    ] {
+        let answer = server.get(&format!("/hls/main/all.m3u8?{query}")).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{query}");
+    }
+    let list = text_of(&server, "/hls/main/all.m3u8").await;
+    let part = list.lines().find(|line| line.starts_with("#EXT-X-PART:"));
+    let part = part
+        .and_then(|line| line.split('"').nth(1))
+        .expect("an address");
+    let answer = server.get(&format!("/hls/main/{part}")).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let (start, _) = part.rsplit_once('-').expect("an id");
+    for (uri, status, code) in [
+        (format!("{start}-1.99.m4s"), 404, "unknown_segment"),
+        (format!("{start}-99.0.m4s"), 404, "unknown_segment"),
+        (format!("{start}-1.x.m4s"), 404, "not_found"),
+        (format!("{start}-{edge}.0.m4s"), 404, "unknown_segment"),
+    ] {
+        let answer = server.get(&format!("/hls/main/{uri}")).await;
+        assert_eq!(problem_of(answer).await, (status, code.to_owned()), "{uri}");
+    }
+}
+
+/// The last part of a run comes with its end, of which no unit tells.
+#[tokio::test]
+async fn who_waits_is_told_of_the_end_of_a_run() {
+    let server = server();
+    let channel = server.recorder.channel("main").expect("just added");
+    let mut writer = channel.connect("test", clock::now()).expect("it is free");
+    writer.write(&video(9.0), clock::now());
+    let (edge, parts) = channel.edge();
+    assert!(parts > 0, "it is in the middle of a segment");
+    let uri = format!("/hls/main/all.m3u8?_HLS_msn={edge}");
+    let waits = server.get(&uri);
+    let ends = async {
+        tokio::task::yield_now().await;
+        drop(writer);
+    };
+    let (answer, ()) = tokio::join!(waits, ends);
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(channel.edge(), (edge + 1, 0));
+}
