@@ -5,6 +5,8 @@
 
 mod decks;
 mod hotkeys;
+mod replay;
+mod watch;
 
 use std::fs;
 use std::path::PathBuf;

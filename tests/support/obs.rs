@@ -2,6 +2,7 @@
 
 mod client;
 mod eye;
+mod studio;
 mod verdict;
 
 use std::fs;
@@ -46,14 +47,7 @@ impl Obs {
     /// Starts OBS so that it records into `url`: a FIFO's path or anything else FFmpeg opens.
     /// `muxer` is the container's name, as the user chooses it in the settings.
     pub(crate) fn recording_to(url: &str, muxer: &str) -> Self {
-        let outputs = format!(
-            "[Output]\nMode=Advanced\n\
-             [AdvOut]\nRecType=FFmpeg\nFFOutputToFile=false\nFFURL={url}\nFFFormat={muxer}\n\
-             FFVEncoder=libx264\nFFVEncoderId=27\nFFVBitrate=2500\nFFVGOPSize={GOP}\n\
-             FFVCustom=preset=ultrafast\nFFAEncoder=aac\nFFAEncoderId=86018\nFFABitrate=128\n\
-             FFIgnoreCompat=true\n"
-        );
-        Self::start(&outputs, &json!({}))
+        Self::start(&custom_output(url, muxer), &json!({}))
     }
 
     /// Starts OBS, which then records nothing.
@@ -94,6 +88,11 @@ impl Obs {
             .expect("a folder");
         let port = free_port();
         write_settings(folder.path(), port, outputs, modules);
+        Self::run(folder, port)
+    }
+
+    /// Starts OBS with what lies in `folder`, where its obs-websocket listens on `port`.
+    fn run(folder: TempDir, port: u16) -> Self {
         let screen = Screen::start(folder.path());
         let (bus, bus_address) = start_bus(folder.path());
         let mut command = Command::new("obs");
@@ -142,9 +141,14 @@ impl Obs {
 
     /// Adds a media source that fills the canvas. Gives the number of the scene item.
     pub(crate) fn add_media_source(&mut self, name: &str, settings: Value) -> u64 {
+        self.add_media_source_to(SCENE, name, settings)
+    }
+
+    /// The same in another scene.
+    pub(crate) fn add_media_source_to(&mut self, scene: &str, name: &str, settings: Value) -> u64 {
         let created = self.request(
             "CreateInput",
-            json!({"sceneName": SCENE, "inputName": name, "inputKind": "ffmpeg_source",
+            json!({"sceneName": scene, "inputName": name, "inputKind": "ffmpeg_source",
                    "inputSettings": settings, "sceneItemEnabled": true}),
         );
         let item = created["sceneItemId"]
@@ -152,7 +156,7 @@ impl Obs {
             .expect("the number of the new item");
         self.request(
             "SetSceneItemTransform",
-            json!({"sceneName": SCENE, "sceneItemId": item, "sceneItemTransform": {
+            json!({"sceneName": scene, "sceneItemId": item, "sceneItemTransform": {
                 "boundsType": "OBS_BOUNDS_STRETCH", "boundsWidth": WIDTH, "boundsHeight": HEIGHT}}),
         );
         item
@@ -229,6 +233,17 @@ impl Obs {
             self.client.counter(source)
         })
     }
+}
+
+/// The settings of outputs with a Custom Output (FFmpeg).
+fn custom_output(url: &str, muxer: &str) -> String {
+    format!(
+        "[Output]\nMode=Advanced\n\
+         [AdvOut]\nRecType=FFmpeg\nFFOutputToFile=false\nFFURL={url}\nFFFormat={muxer}\n\
+         FFVEncoder=libx264\nFFVEncoderId=27\nFFVBitrate=2500\nFFVGOPSize={GOP}\n\
+         FFVCustom=preset=ultrafast\nFFAEncoder=aac\nFFAEncoderId=86018\nFFABitrate=128\n\
+         FFIgnoreCompat=true\n"
+    )
 }
 
 fn connect(port: u16, folder: &Path) -> Client {
