@@ -6,6 +6,7 @@
 mod decks;
 mod hotkeys;
 mod replay;
+mod setup;
 mod watch;
 
 use std::fs;

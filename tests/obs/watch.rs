@@ -1,6 +1,7 @@
 //! The server watches over OBS: it stays connected, records again after an error, says what is wrong, and takes
 //! OBS's own media hotkeys.
 
+use std::fs;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::obs::Obs;
+use crate::support::obs::{Obs, User};
 use crate::support::server::{self, Server};
 use crate::support::{deck, eventually, folder, free_port};
 
@@ -159,7 +160,7 @@ fn media_hotkeys_drive_the_deck() {
 #[test]
 fn a_wrong_password_can_be_put_right() {
     let folder = folder();
-    let obs = Obs::playing();
+    let obs = User::new(Some("open sesame")).start();
     let password = folder.path().join("password");
     let address = obs.address();
     let arguments = [
@@ -168,15 +169,14 @@ fn a_wrong_password_can_be_put_right() {
         &address,
         "--obs-password-file=password",
     ];
+    fs::write(&password, "close sesame\n").expect("the test's folder takes files");
     let server = Server::start(folder.path(), &arguments);
     let status = until_obs(&server, |obs| obs["state"] == "refused");
-    assert_eq!(
-        status["problems"][0]["code"], "obs_password",
-        "there is no such file"
-    );
-    std::fs::write(password, "any\n").expect("the test's folder takes files");
+    assert_eq!(status["problems"][0]["code"], "obs_password");
+    fs::write(&password, "open sesame\n").expect("the test's folder takes files");
     let status = until_obs(&server, |obs| obs["state"] == "connected");
     assert_eq!(status["problems"], json!([]));
+    assert!(!server.log().contains("sesame"), "{}", server.log());
 }
 
 /// Waits until what the server says of OBS is so.

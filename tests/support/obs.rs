@@ -3,6 +3,7 @@
 mod client;
 mod eye;
 mod studio;
+mod user;
 mod verdict;
 
 use std::fs;
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 use self::client::Client;
 pub(crate) use self::eye::{Eye, Shown};
+pub(crate) use self::user::{User, lookback_obs, refusal};
 pub(crate) use self::verdict::{Expected, Verdict};
 use super::process::{Process, output_of};
 use super::screen::Screen;
@@ -41,6 +43,7 @@ pub(crate) struct Obs {
     _bus: Process,
     screen: Screen,
     folder: TempDir,
+    password: Option<String>,
 }
 
 impl Obs {
@@ -88,11 +91,11 @@ impl Obs {
             .expect("a folder");
         let port = free_port();
         write_settings(folder.path(), port, outputs, modules);
-        Self::run(folder, port)
+        Self::run(folder, port, None)
     }
 
     /// Starts OBS with what lies in `folder`, where its obs-websocket listens on `port`.
-    fn run(folder: TempDir, port: u16) -> Self {
+    fn run(folder: TempDir, port: u16, password: Option<&str>) -> Self {
         let screen = Screen::start(folder.path());
         let (bus, bus_address) = start_bus(folder.path());
         let mut command = Command::new("obs");
@@ -118,18 +121,22 @@ impl Obs {
                 .then_some(())
         });
         Self {
-            client: connect(port, folder.path()),
+            client: connect(port, folder.path(), password),
             port,
             process,
             _bus: bus,
             screen,
             folder,
+            password: password.map(str::to_owned),
         }
     }
 
     /// Looks at a source from now on.
     pub(crate) fn watch(&self, source: &str) -> Eye {
-        Eye::on(connect(self.port, self.folder.path()), source)
+        Eye::on(
+            connect(self.port, self.folder.path(), self.password.as_deref()),
+            source,
+        )
     }
 
     /// Sends a request and gives the data of its response; a refusal fails the test.
@@ -246,10 +253,14 @@ fn custom_output(url: &str, muxer: &str) -> String {
     )
 }
 
-fn connect(port: u16, folder: &Path) -> Client {
+fn connect(port: u16, folder: &Path, password: Option<&str>) -> Client {
     static CLIENTS: AtomicU32 = AtomicU32::new(0);
     let number = CLIENTS.fetch_add(1, Ordering::Relaxed);
-    Client::connect(port, folder.join(format!("screenshot-{number}.ppm")))
+    Client::connect(
+        port,
+        password,
+        folder.join(format!("screenshot-{number}.ppm")),
+    )
 }
 
 /// A session bus of its own; OBS waits for one that does not answer.

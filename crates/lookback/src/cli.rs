@@ -244,9 +244,23 @@ mod tests {
         let shared = section("Asking a server").expect("the section");
         let mut definition = definition();
         definition.build();
+        // Of a command with commands of its own, each has a section.
         let commands = definition.get_subcommands();
-        for command in commands.filter(|command| command.get_name() != "help") {
+        let commands = commands.filter(|command| command.get_name() != "help");
+        let commands = commands.flat_map(|command| {
             let name = command.get_name();
+            let own = command
+                .get_subcommands()
+                .filter(|own| own.get_name() != "help");
+            let own: Vec<_> = own
+                .map(|own| (format!("{name} {}", own.get_name()), own))
+                .collect();
+            match own.is_empty() {
+                true => vec![(name.to_owned(), command)],
+                false => own,
+            }
+        });
+        for (name, command) in commands {
             let told = section(&format!("lookback {name}")).unwrap_or_else(|| panic!("no {name}"));
             let asks = command.get_arguments().any(|arg| arg.get_id() == "server");
             let options: Vec<&str> = command

@@ -4,8 +4,11 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use lookback_testcard::read_counter;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tungstenite::{Message, WebSocket};
 
 use crate::support::{DEADLINE, eventually};
@@ -19,14 +22,19 @@ pub(crate) struct Client {
 impl Client {
     /// Connects as soon as OBS listens. Screenshots pass through the file `screenshot`, which must be
     /// this client's own.
-    pub(super) fn connect(port: u16, screenshot: PathBuf) -> Self {
+    pub(super) fn connect(port: u16, password: Option<&str>, screenshot: PathBuf) -> Self {
         let mut client = Self {
             socket: open(port),
             requests: 0,
             screenshot,
         };
-        assert_eq!(client.receive()["op"], 0, "obs-websocket says hello");
-        client.send(&json!({"op": 1, "d": {"rpcVersion": 1, "eventSubscriptions": 0}}));
+        let hello = client.receive();
+        assert_eq!(hello["op"], 0, "obs-websocket says hello");
+        let mut identify = json!({"rpcVersion": 1, "eventSubscriptions": 0});
+        if let Some(password) = password {
+            identify["authentication"] = answer(password, &hello["d"]["authentication"]).into();
+        }
+        client.send(&json!({"op": 1, "d": identify}));
         assert_eq!(client.receive()["op"], 2, "obs-websocket has accepted us");
         client
     }
@@ -86,6 +94,14 @@ impl Client {
             }
         }
     }
+}
+
+/// What is said in place of the password.
+fn answer(password: &str, asked: &Value) -> String {
+    let text = |name: &str| asked[name].as_str().expect("OBS asks for the password");
+    let digest = |text: String| BASE64.encode(Sha256::digest(text));
+    let secret = digest(password.to_owned() + text("salt"));
+    digest(secret + text("challenge"))
 }
 
 fn open(port: u16) -> WebSocket<TcpStream> {

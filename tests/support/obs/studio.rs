@@ -26,7 +26,7 @@ impl Obs {
         collection["transitions"] = json!([{"id": "obs_stinger_transition", "name": "Stinger",
             "settings": {"path": text(film), "tp_type": 0, "transition_point": 500}}]);
         fs::write(&file, collection.to_string()).expect("the test's folder takes files");
-        Self::run(folder, port)
+        Self::run(folder, port, None)
     }
 
     /// Where obs-websocket listens.
@@ -36,8 +36,17 @@ impl Obs {
 
     /// Ends it without a word, and keeps what it has written.
     pub(crate) fn dies(self) -> Dead {
-        let Self { port, folder, .. } = self;
-        Dead { port, folder }
+        let Self {
+            port,
+            folder,
+            password,
+            ..
+        } = self;
+        Dead {
+            port,
+            folder,
+            password,
+        }
     }
 
     pub(crate) fn add_scene(&mut self, name: &str) {
@@ -89,11 +98,12 @@ fn scene_of(answer: &Value, key: &str) -> String {
 pub(crate) struct Dead {
     port: u16,
     folder: tempfile::TempDir,
+    password: Option<String>,
 }
 
 impl Dead {
     /// Starts it again.
     pub(crate) fn rises(self) -> Obs {
-        Obs::run(self.folder, self.port)
+        Obs::run(self.folder, self.port, self.password.as_deref())
     }
 }

@@ -29,6 +29,10 @@ pub(crate) struct Journal {
     /// What ran and was stopped for the set-up.
     #[serde(default)]
     pub(crate) interrupted: Vec<Output>,
+    /// The parameters of the sound that both profiles must agree in before OBS switches between them
+    /// without asking in a window whether it may start again.
+    #[serde(default)]
+    pub(crate) sound: Vec<(String, String)>,
     /// The names of the scene and the source that were made.
     pub(crate) scene: String,
     pub(crate) source: String,
@@ -64,6 +68,17 @@ impl Journal {
         Ok(parameter
             .value
             .and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Where a set-up was cut short before the profile had its sound, it is given to it now: then OBS can
+    /// leave it.
+    pub(crate) async fn complete_sound(&self, studio: &impl Studio) -> Result<(), Refusal> {
+        if self.done.is_none() {
+            for (name, value) in &self.sound {
+                studio::set_parameter(studio, "Audio", name, Some(value)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes it into the current profile.

@@ -27,6 +27,8 @@ mod password;
 mod profile;
 mod record;
 mod recording;
+#[cfg(test)]
+mod rehearsal;
 mod replay;
 #[cfg(test)]
 mod replies;

@@ -190,6 +190,17 @@ impl Copied {
         Ok(Self { settings, service })
     }
 
+    /// What OBS cannot change while it runs.
+    pub(crate) fn sound(&self) -> Vec<(String, String)> {
+        let fixed = |setting: &&Setting| {
+            setting.category == "Audio" && ["SampleRate", "ChannelSetup"].contains(&&*setting.name)
+        };
+        let sound = self.settings.iter().filter(fixed);
+        sound
+            .map(|it| (it.name.clone(), it.value.clone()))
+            .collect()
+    }
+
     /// Writes it into the current profile.
     pub(crate) async fn write(&self, studio: &impl Studio) -> Result<(), Refusal> {
         write(studio, &self.settings).await?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::connection::Refusal;
 use super::journal::fingerprint;
-use super::studio::{self, Studio};
+use super::studio::{self, Studio, VideoSettings};
 
 /// The name of the media source in a scene of this name.
 pub(crate) fn source_in(scene: &str) -> String {
@@ -15,7 +15,12 @@ pub(crate) fn source_in(scene: &str) -> String {
 }
 
 /// Makes what is missing of a scene that shows `url`, on all of the canvas.
-pub(crate) async fn make(studio: &impl Studio, scene: &str, url: &str) -> Result<(), Refusal> {
+pub(crate) async fn make(
+    studio: &impl Studio,
+    scene: &str,
+    url: &str,
+    canvas: &VideoSettings,
+) -> Result<(), Refusal> {
     if !studio::scenes(studio).await?.has(scene) {
         studio::create_scene(studio, scene).await?;
     }
@@ -24,7 +29,6 @@ pub(crate) async fn make(studio: &impl Studio, scene: &str, url: &str) -> Result
         return Ok(());
     }
     let item = studio::create_input(studio, scene, &source, MEDIA_SOURCE, settings(url)).await?;
-    let canvas = studio::video_settings(studio).await?;
     let transform = json!({
         "positionX": 0, "positionY": 0, "alignment": TOP_LEFT,
         "boundsType": "OBS_BOUNDS_SCALE_INNER", "boundsAlignment": CENTRE,

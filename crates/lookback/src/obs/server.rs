@@ -91,3 +91,65 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(sources: &[&str]) -> Status {
+        let inputs: Vec<_> = sources
+            .iter()
+            .map(|source| json!({"channel": "main", "source": source}))
+            .chain([json!({"channel": "other", "source": "tcp://127.0.0.1:9"})])
+            .collect();
+        let status = json!({"version": "1", "channels": [], "decks": [], "inputs": inputs,
+            "memory": {"limit_bytes": 1, "used_bytes": 0, "held_bytes": 0, "index_bytes": 0}});
+        serde_json::from_value(status).expect("it is a status")
+    }
+
+    #[test]
+    fn each_machine_has_its_way() {
+        let here = "127.0.0.1:1688".parse().expect("an address");
+        let there = "10.0.0.5:1688".parse().expect("an address");
+        let narrow = status(&["-", "udp://127.0.0.1:5", "tcp://127.0.0.1:1689"]);
+        assert_eq!(ways(&narrow, &here, true), ["tcp://127.0.0.1:1689"]);
+        assert_eq!(ways(&narrow, &there, false), [""; 0]);
+        let wide = status(&["tcp://0.0.0.0:1689", "tcp://[::]:7"]);
+        let expected = ["tcp://127.0.0.1:1689", "tcp://127.0.0.1:7"];
+        assert_eq!(ways(&wide, &here, true), expected);
+        let expected = ["tcp://10.0.0.5:1689", "tcp://10.0.0.5:7"];
+        assert_eq!(ways(&wide, &there, false), expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_comes_first_and_a_file_is_no_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [pipe, file] = ["obs.ts", "film.ts"].map(|name| folder.path().join(name));
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, fifo, mode, 0).expect("a FIFO");
+        std::fs::write(&file, "").expect("a file");
+        let [pipe, file] = [pipe, file].map(|path| path.display().to_string());
+        let status = status(&["tcp://127.0.0.1:1689", &file, &pipe]);
+        let here = "127.0.0.1:1688".parse().expect("an address");
+        let expected = [pipe.as_str(), "tcp://127.0.0.1:1689"];
+        assert_eq!(ways(&status, &here, true), expected);
+    }
+
+    #[test]
+    fn only_loopback_is_this_machine() {
+        for (host, expected) in [
+            ("localhost", true),
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("10.0.0.5", false),
+            ("studio", false),
+        ] {
+            assert_eq!(is_loopback(host), expected, "{host}");
+        }
+    }
+}

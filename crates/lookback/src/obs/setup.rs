@@ -7,7 +7,7 @@
 //! undone.
 
 use super::connection::Refusal;
-use super::encoder::{self, Choice};
+use super::encoder::{self, Choice, Encoder};
 use super::journal::{Done, Journal, Output};
 use super::outputs;
 use super::profile::{self, Copied, Recording};
@@ -113,8 +113,8 @@ impl<'a> Plan<'a> {
             journal,
         };
         // With a profile of that name the journal in it says whose the scene is.
-        if !has_profile {
-            plan.check_scene(studio, None).await?;
+        if !has_profile || plan.journal.is_some() {
+            plan.check_scene(studio, plan.journal.as_ref()).await?;
         }
         Ok(plan)
     }
@@ -170,15 +170,16 @@ impl<'a> Plan<'a> {
         let unanswered = at("OBS does not tell its scenes");
         let name = &self.wanted.scene;
         let source = scene::source_in(name);
-        if let Some(journal) = journal
-            && journal.scene == *name
-            && studio::collections(studio)
-                .await
-                .map_err(&unanswered)?
-                .current
-                == journal.collection
-        {
-            return Ok(());
+        if let Some(journal) = journal {
+            let collections = studio::collections(studio).await.map_err(&unanswered)?;
+            return match collections.current == journal.collection {
+                true => Ok(()),
+                false => Err(Failure::mistake(format!(
+                    "OBS is set up in the scene collection {}: switch to it, or go back with lookback obs \
+                     undo first",
+                    journal.collection
+                ))),
+            };
         }
         let scenes = studio::scenes(studio).await.map_err(&unanswered)?;
         let inputs = studio::inputs(studio).await.map_err(&unanswered)?;
@@ -195,7 +196,7 @@ impl<'a> Plan<'a> {
 
     /// Carries it out.
     pub(crate) async fn carry_out(
-        mut self,
+        self,
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
@@ -214,12 +215,16 @@ impl<'a> Plan<'a> {
             "profile {}, a copy of {}",
             self.wanted.profile, journal.profile
         ));
-        scene::make(studio, &self.wanted.scene, &self.wanted.feed())
+        let encoders = self.encoders().await;
+        let video = self
+            .rebuild_outputs(studio, &encoders, &journal.profile)
+            .await?;
+        scene::make(studio, &self.wanted.scene, &self.wanted.feed(), &video)
             .await
             .map_err(at("the scene cannot be made"))?;
         operator.tell(&format!("scene {}", self.wanted.scene));
         let (proof, bitrate_kbit) = self
-            .record(studio, server, operator, &journal.profile)
+            .record(studio, server, operator, &encoders, &video)
             .await?;
         let unsaved = at("what was done cannot be noted in OBS");
         let fingerprint = scene::current_fingerprint(studio, &self.wanted.scene);
@@ -304,91 +309,130 @@ impl<'a> Plan<'a> {
     }
 
     /// Has OBS in our profile, with the journal and a copy of the user's settings in it.
-    async fn enter_profile(&mut self, studio: &impl Studio) -> Result<Journal, Failure> {
+    async fn enter_profile(&self, studio: &impl Studio) -> Result<Journal, Failure> {
         let ours = &self.wanted.profile;
         let uncopied = at("the profile cannot be copied");
-        // A set-up that was cut short may have left OBS in our profile.
-        let base = match &self.journal {
-            Some(journal) => journal.profile.clone(),
-            None => self.profiles.current.clone(),
-        };
-        let is_there = self.profiles.names.contains(ours);
-        if self.journal.is_some() && !self.profiles.names.contains(&base) {
-            return Err(Failure::mistake(format!(
-                "the profile {base}, which {ours} is a copy of, is gone: switch to the profile that you \
-                 want to go on with, and try again"
-            )));
-        }
-        let unswitched = at("OBS does not change its profile");
-        if self.journal.is_some() {
-            studio::switch_profile(studio, &base)
-                .await
-                .map_err(&unswitched)?;
-        }
+        let base = self.leave_profile(studio).await?;
         let copied = Copied::read(studio).await.map_err(&uncopied)?;
-        match is_there {
-            true => studio::switch_profile(studio, ours)
-                .await
-                .map_err(&unswitched)?,
+        let fresh = self.begin(studio, base, &copied).await.map_err(&uncopied)?;
+        let journal = match self.profiles.names.contains(ours) {
+            true => self.enter_again(studio, fresh).await?,
             false => {
                 let made = studio::create_profile(studio, ours).await;
                 made.map_err(at("the profile cannot be made"))?;
+                fresh
             }
-        }
-        let old = match is_there {
-            false => None,
-            true => match own(Journal::read(studio).await.map_err(&uncopied)?, self.wanted) {
-                Ok(journal) => Some(journal),
-                Err(failure) => {
-                    studio::switch_profile(studio, &base)
-                        .await
-                        .map_err(&unswitched)?;
-                    return Err(failure);
-                }
-            },
         };
-        if let Err(failure) = self.check_scene(studio, old.as_ref()).await {
-            studio::switch_profile(studio, &base)
-                .await
-                .map_err(&unswitched)?;
-            if !is_there {
-                studio::remove_profile(studio, ours)
-                    .await
-                    .map_err(&unswitched)?;
-            }
-            return Err(failure);
-        }
-        let journal = self.begin(studio, base, old).await.map_err(&uncopied)?;
+        journal.write(studio).await.map_err(&uncopied)?;
         copied.write(studio).await.map_err(&uncopied)?;
         Ok(journal)
     }
 
-    /// Writes down what is about to be done, before it is.
+    /// Has OBS in the profile that is to be copied, and gives its name. A set-up that was cut short may
+    /// have left it in ours.
+    async fn leave_profile(&self, studio: &impl Studio) -> Result<String, Failure> {
+        let Some(journal) = &self.journal else {
+            return Ok(self.profiles.current.clone());
+        };
+        let base = &journal.profile;
+        if !self.profiles.names.contains(base) {
+            return Err(Failure::mistake(format!(
+                "the profile {base}, which {} is a copy of, is gone: switch to the profile that you want \
+                 to go on with, and try again",
+                self.wanted.profile
+            )));
+        }
+        let unswitched = at("OBS does not change its profile");
+        journal.complete_sound(studio).await.map_err(&unswitched)?;
+        studio::switch_profile(studio, base)
+            .await
+            .map_err(&unswitched)?;
+        Ok(base.clone())
+    }
+
+    /// Enters a profile of that name that is there already, and goes on with its journal. If it is not
+    /// ours after all, it is left again.
+    async fn enter_again(&self, studio: &impl Studio, fresh: Journal) -> Result<Journal, Failure> {
+        let unswitched = at("OBS does not change its profile");
+        let entered = studio::switch_profile(studio, &self.wanted.profile).await;
+        entered.map_err(&unswitched)?;
+        let journal = Journal::read(studio).await;
+        let journal = journal.map_err(at("the profile cannot be read"));
+        let ours = match journal.and_then(|journal| own(journal, self.wanted)) {
+            Ok(old) => self.check_scene(studio, Some(&old)).await.map(|()| old),
+            Err(failure) => Err(failure),
+        };
+        match ours {
+            Ok(old) => Ok(Journal {
+                profile: fresh.profile,
+                sound: fresh.sound,
+                done: None,
+                ..old
+            }),
+            Err(failure) => {
+                let back = studio::switch_profile(studio, &self.profiles.current).await;
+                back.map_err(&unswitched)?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// What is there before anything is done.
     async fn begin(
         &self,
         studio: &impl Studio,
         base: String,
-        old: Option<Journal>,
+        copied: &Copied,
     ) -> Result<Journal, Refusal> {
-        let journal = match old {
-            Some(old) => Journal {
-                profile: base,
-                done: None,
-                ..old
-            },
-            None => Journal {
-                server: self.wanted.server_url(),
-                profile: base,
-                collection: studio::collections(studio).await?.current,
-                program: studio::scenes(studio).await?.program,
-                interrupted: self.running.clone(),
-                scene: self.wanted.scene.clone(),
-                source: scene::source_in(&self.wanted.scene),
-                done: None,
-            },
-        };
-        journal.write(studio).await?;
-        Ok(journal)
+        Ok(Journal {
+            server: self.wanted.server_url(),
+            profile: base,
+            collection: studio::collections(studio).await?.current,
+            program: studio::scenes(studio).await?.program,
+            interrupted: self.running.clone(),
+            sound: copied.sound(),
+            scene: self.wanted.scene.clone(),
+            source: scene::source_in(&self.wanted.scene),
+            done: None,
+        })
+    }
+
+    async fn encoders(&self) -> Vec<Encoder> {
+        encoder::candidates(&self.wanted.encoder, &self.obs, self.wanted.is_local).await
+    }
+
+    fn recording<'b>(
+        &self,
+        encoder: &'b Encoder,
+        url: &'b str,
+        video: &VideoSettings,
+    ) -> Recording<'b> {
+        let rate = self.wanted.bitrate_kbit;
+        Recording {
+            url,
+            encoder,
+            bitrate_kbit: rate.unwrap_or_else(|| encoder::bitrate_kbit(video)),
+            gop: encoder::gop(video),
+        }
+    }
+
+    /// Leaves the profile and enters it again, so that OBS draws and records as it says. Only then the
+    /// size and the rate of the pictures are those of the copy.
+    async fn rebuild_outputs(
+        &self,
+        studio: &impl Studio,
+        encoders: &[Encoder],
+        base: &str,
+    ) -> Result<VideoSettings, Failure> {
+        let unset = at("OBS cannot be told how to record");
+        let video = studio::video_settings(studio).await.map_err(&unset)?;
+        let recording = self.recording(&encoders[0], &self.ways[0], &video);
+        recording.write(studio).await.map_err(&unset)?;
+        studio::switch_profile(studio, base).await.map_err(&unset)?;
+        studio::switch_profile(studio, &self.wanted.profile)
+            .await
+            .map_err(&unset)?;
+        studio::video_settings(studio).await.map_err(&unset)
     }
 
     /// Tries one encoder after the other, and at last another way, until pictures arrive.
@@ -397,35 +441,18 @@ impl<'a> Plan<'a> {
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
-        base: &str,
+        encoders: &[Encoder],
+        video: &VideoSettings,
     ) -> Result<(Proof, u32), Failure> {
-        let unset = at("OBS cannot be told how to record");
-        let encoders =
-            encoder::candidates(&self.wanted.encoder, &self.obs, self.wanted.is_local).await;
-        let last = encoders.last().expect("there is one at least");
-        let recording = |encoder, url, video: &VideoSettings| Recording {
-            encoder,
-            url,
-            bitrate_kbit: (self.wanted.bitrate_kbit)
-                .unwrap_or_else(|| encoder::bitrate_kbit(video)),
-            gop: encoder::gop(video),
-        };
-        // Of these values it is enough that Custom Output is chosen when the profile is entered; the size
-        // and the rate of the pictures are known only then.
-        let video = studio::video_settings(studio).await.map_err(&unset)?;
-        let first = recording(last, self.ways[0].as_str(), &video);
-        first.write(studio).await.map_err(&unset)?;
-        bounce(studio, base, &self.wanted.profile)
-            .await
-            .map_err(&unset)?;
-        let video = studio::video_settings(studio).await.map_err(&unset)?;
-
         let first_way = encoders.iter().map(|encoder| (encoder, &self.ways[0]));
-        let other_ways = self.ways[1..].iter().map(|way| (last, way));
+        let other_ways = self.ways[1..]
+            .iter()
+            .filter_map(|way| Some((encoders.last()?, way)));
         let mut failures = Vec::new();
         for (encoder, url) in first_way.chain(other_ways) {
-            let recording = recording(encoder, url, &video);
-            recording.write(studio).await.map_err(&unset)?;
+            let recording = self.recording(encoder, url, video);
+            let written = recording.write(studio).await;
+            written.map_err(at("OBS cannot be told how to record"))?;
             match record::start(studio, server, &encoder.name).await {
                 Ok(proof) => return Ok((proof, recording.bitrate_kbit)),
                 Err(Unproven::Stuck(failure)) => return Err(failure),
@@ -444,25 +471,23 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Leaves the profile and enters it again.
-async fn bounce(studio: &impl Studio, base: &str, ours: &str) -> Result<(), Refusal> {
-    studio::switch_profile(studio, base).await?;
-    studio::switch_profile(studio, ours).await
-}
-
 /// The journal of a profile of ours, which must be for this lookback.
 fn own(journal: Option<Journal>, wanted: &Wanted) -> Result<Journal, Failure> {
     let name = &wanted.profile;
     match journal {
         None => Err(Failure::mistake(format!(
             "OBS has a profile called {name} already, and it is not lookback's: choose another name with \
-             --profile NAME"
+             --profile NAME, or take that one away with Profile > Remove in OBS if nobody needs it"
         ))),
         Some(journal) if journal.server != wanted.server_url() => Err(Failure::mistake(format!(
             "OBS is set up for the lookback at {}, and this one is at {}: undo that with lookback obs undo, \
              or choose other names with --profile and --scene",
             journal.server,
             wanted.server_url()
+        ))),
+        Some(journal) if journal.scene != wanted.scene => Err(Failure::mistake(format!(
+            "OBS is set up with the scene {}: go back with lookback obs undo first, to have {}",
+            journal.scene, wanted.scene
         ))),
         Some(journal) => Ok(journal),
     }

@@ -73,6 +73,7 @@ pub(crate) async fn undo(
             return Err(failure);
         }
     };
+    journal.complete_sound(studio).await.map_err(&unswitched)?;
     let mut left = remove_scene(studio, &journal, operator).await?;
     left.extend(remove_profile(studio, name, &profiles, &journal, operator).await?);
     for output in to_start_again(&journal, &running, is_current) {
