@@ -12,6 +12,7 @@ mod command_line;
 mod convert;
 mod decks;
 mod demo;
+mod doctor;
 mod formats;
 mod hls;
 mod http;

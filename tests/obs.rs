@@ -4,6 +4,7 @@
 //! all the way: into the recording, back into a media source, onto a screenshot.
 
 mod decks;
+mod doctor;
 mod hotkeys;
 mod replay;
 mod setup;

@@ -1,7 +1,10 @@
 //! Keys pressed in OBS reach lookback by the script that it serves.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -125,6 +128,66 @@ fn what_goes_wrong_is_said_once() {
             lines.len() == times && lines.iter().all(|line| line.contains(&expected)),
             "{lines:#?}"
         );
+    }
+}
+
+/// A replay is one request, and what of it OBS did not do stands in the script log.
+#[test]
+fn a_replay_says_what_was_left_out() {
+    let folder = folder();
+    let server = demo(&folder, &[]);
+    let script = fetch(&server, &folder, "lookback.lua");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the script asks");
+        let request = Request::read(&stream);
+        let body = json!({"problems": [{"code": "no_scene", "count": 1, "hint": "there is no scene Replay"}]});
+        write!(stream, "HTTP/1.0 200 OK\r\n\r\n{body}").expect("the script listens");
+        request
+    });
+    let mut obs = Obs::with_scripts(&[(&script, json!({"server": address, "seconds": 6}))]);
+    obs.trigger("lookback.replay");
+    let line = "[Lua: lookback.lua] there is no scene Replay";
+    eventually("what was left out is said", || {
+        obs.log().contains(line).then_some(())
+    });
+    let asked = asked.join().expect("the script asks as it should");
+    assert_eq!(asked.line, "POST /api/v1/obs/replay HTTP/1.0");
+    assert_eq!(
+        asked.body,
+        json!({"last": "6s", "speed": 0.5, "deck": "main"})
+    );
+}
+
+/// What the script sends.
+struct Request {
+    line: String,
+    body: Value,
+}
+
+impl Request {
+    fn read(stream: &TcpStream) -> Self {
+        let mut stream = BufReader::new(stream);
+        let mut next = || {
+            let mut line = String::new();
+            stream.read_line(&mut line).expect("a line");
+            line.trim_end().to_owned()
+        };
+        let line = next();
+        let mut length = 0;
+        loop {
+            let header = next();
+            match header.split_once(": ") {
+                Some(("Content-Length", value)) => length = value.parse().expect("a number"),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).expect("the body");
+        let body = serde_json::from_slice(&body).expect("JSON");
+        Self { line, body }
     }
 }
 

@@ -195,6 +195,11 @@ impl Obs {
         outcome
     }
 
+    /// Where obs-websocket listens.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.output() + &self.process.log()

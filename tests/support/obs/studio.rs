@@ -29,11 +29,6 @@ impl Obs {
         Self::run(folder, port, None)
     }
 
-    /// Where obs-websocket listens.
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
     /// Ends it without a word, and keeps what it has written.
     pub(crate) fn dies(self) -> Dead {
         let Self {

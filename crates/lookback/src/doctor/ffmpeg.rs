@@ -30,7 +30,8 @@ const TITLE: &str = "ffmpeg";
 /// Looks at ffmpeg, and by it at the hardware.
 pub(super) async fn look(program: &Path) -> Vec<Finding> {
     let version = match said(program, &["-hide_banner", "-version"]).await {
-        Ok(version) => version,
+        Ok(version) if version.starts_with("ffmpeg version") => version,
+        Ok(_) => return vec![missing(program, "it is no ffmpeg")],
         Err(error) => return vec![missing(program, &error)],
     };
     let lists = async |option: &str| {
@@ -225,6 +226,13 @@ mod tests {
         assert!(
             matches!(&found[..], [one] if one.verdict == Warning && one.detail.contains("/nowhere/ffmpeg"))
         );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn another_program_is_not_taken_for_it() {
+        let found = look(Path::new("/bin/echo")).await;
+        assert!(matches!(&found[..], [one] if one.detail.contains("it is no ffmpeg")));
     }
 
     #[cfg(unix)]

@@ -7,11 +7,12 @@ mod ffmpeg;
 mod finding;
 mod machine;
 mod obs;
+mod profile;
 mod server;
 mod source;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -79,6 +80,8 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<ExitCode, Usage> {
         .build()
         .map_err(|error| Usage::new(format!("cannot start: {error}")))?;
     let findings = runtime.block_on(examine(options, &endpoint, password.as_ref()));
+    // A program that was given up may still be read from.
+    runtime.shutdown_background();
     let healthy = finding::is_healthy(&findings);
     let text = match options.server.json {
         true => json!({"healthy": healthy, "findings": findings}).to_string(),
@@ -101,7 +104,11 @@ async fn examine(
     let (status, server) = server::look(&options.server, endpoint);
     let taken = server::sources(status.as_ref());
     let mut findings = obs::look(options.obs.as_ref(), password, &taken).await;
-    findings.push(source::pipe(&usual_pipe(), status.is_some()));
+    let pipe = usual_pipe();
+    // A server may take its video elsewhere: then it does not matter.
+    if taken.iter().any(|source| Path::new(source) == pipe) {
+        findings.extend(source::pipe(&pipe, status.is_some()));
+    }
     findings.push(server);
     match &status {
         Some(status) => findings.extend(status.channels.iter().map(server::channel)),

@@ -28,12 +28,16 @@ pub(super) fn look(options: &ServerOptions, endpoint: &Endpoint) -> (Option<Stat
     }
 }
 
-/// Where the recording of OBS is taken, as it stands in OBS's settings.
+/// Where the recording of OBS is taken, as it stands in OBS's settings: by this server, or by one that is
+/// started without a word.
 pub(super) fn sources(status: Option<&Status>) -> Vec<String> {
-    let usual = [usual_pipe().display().to_string(), TCP_DEFAULT.to_owned()];
-    let connected = status.into_iter().flat_map(|status| &status.channels);
-    let connected = connected.filter_map(|channel| channel.source.clone());
-    usual.into_iter().chain(connected).collect()
+    match status {
+        Some(status) => {
+            let inputs = status.inputs.iter();
+            inputs.map(|input| input.source.clone()).collect()
+        }
+        None => vec![usual_pipe().display().to_string(), TCP_DEFAULT.to_owned()],
+    }
 }
 
 /// What a channel of a running server records.
@@ -189,16 +193,16 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_the_usual_ones_and_those_in_use() {
-        let status = json!({"version": "1", "decks": [],
+    fn sources_are_those_of_the_server_or_the_usual_ones() {
+        let status = json!({"version": "1", "decks": [], "channels": [],
             "memory": {"limit_bytes": 0, "used_bytes": 0, "held_bytes": 0, "index_bytes": 0},
-            "channels": [told(&[("source", "tcp://127.0.0.1:1700".into())])]});
+            "inputs": [{"channel": "main", "source": "tcp://127.0.0.1:1700"}]});
         let status: Status = serde_json::from_value(status).expect("a status");
-        let sources = sources(Some(&status));
-        assert_eq!(sources.len(), 3);
-        assert_eq!(
-            &sources[1..],
-            ["tcp://127.0.0.1:1689", "tcp://127.0.0.1:1700"]
+        assert_eq!(sources(Some(&status)), ["tcp://127.0.0.1:1700"]);
+        let usual = sources(None);
+        assert!(
+            usual.len() == 2 && usual[1] == "tcp://127.0.0.1:1689",
+            "{usual:?}"
         );
     }
 }

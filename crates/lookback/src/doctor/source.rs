@@ -33,8 +33,9 @@ enum Pipe {
 }
 
 /// This system's pipe. Nothing is opened: that would let OBS believe that somebody reads.
-pub(super) fn pipe(path: &Path, runs: bool) -> Finding {
-    judge(path, &look(path), runs)
+/// None where the system does not tell.
+pub(super) fn pipe(path: &Path, runs: bool) -> Option<Finding> {
+    Some(judge(path, &look(path)?, runs))
 }
 
 /// The port beside the pipe, while no lookback has it.
@@ -63,9 +64,10 @@ fn judge(path: &Path, found: &Pipe, runs: bool) -> Finding {
         names.any(|name| name.starts_with("lookback"))
     };
     match found {
-        Pipe::Missing if runs => Finding::good(
+        Pipe::Missing if runs => Finding::bad(
             TITLE,
-            format!("{path} is not there: this lookback takes its video elsewhere"),
+            format!("{path} is gone, though lookback runs: OBS makes a file there"),
+            "start lookback again, and only then the recording",
         ),
         Pipe::Missing => Finding::good(TITLE, format!("lookback makes {path} when it starts")),
         Pipe::File => Finding::bad(
@@ -94,7 +96,7 @@ fn judge(path: &Path, found: &Pipe, runs: bool) -> Finding {
         } if readers.is_empty() => Finding::warning(
             TITLE,
             format!("nobody reads {path}: OBS stands still when it records there"),
-            "start lookback without --input before OBS records",
+            "start lookback before OBS records",
         ),
         Pipe::There {
             readers: Some(readers),
@@ -110,40 +112,43 @@ fn judge(path: &Path, found: &Pipe, runs: bool) -> Finding {
 }
 
 #[cfg(unix)]
-fn look(path: &Path) -> Pipe {
+fn look(path: &Path) -> Option<Pipe> {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
     let Ok(found) = path.metadata() else {
-        return Pipe::Missing;
+        return Some(Pipe::Missing);
     };
-    if !found.file_type().is_fifo() {
-        return Pipe::File;
-    }
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return Pipe::Open {
+    let is_ours = found.uid() == rustix::process::geteuid().as_raw();
+    Some(if !found.file_type().is_fifo() {
+        Pipe::File
+    } else if !is_ours {
+        Pipe::Open {
             why: "belongs to another user",
-        };
-    }
-    if found.mode() & 0o077 != 0 {
-        return Pipe::Open {
+        }
+    } else if found.mode() & 0o077 != 0 {
+        Pipe::Open {
             why: "is open to other users",
-        };
-    }
-    Pipe::There {
-        readers: readers(path),
-    }
+        }
+    } else {
+        Pipe::There {
+            readers: readers(path),
+        }
+    })
 }
 
 #[cfg(windows)]
-fn look(path: &Path) -> Pipe {
-    // All pipes are listed there, and to look at one is no connection to it.
-    let there = std::fs::read_dir(r"\\.\pipe\").is_ok_and(|mut pipes| {
-        pipes.any(|pipe| pipe.is_ok_and(|pipe| Some(&*pipe.file_name()) == path.file_name()))
-    });
-    match there {
+fn look(path: &Path) -> Option<Pipe> {
+    // All pipes are listed there, and to look at one is no connection to it. There always are some.
+    let mut names = std::fs::read_dir(r"\\.\pipe\")
+        .ok()?
+        .flatten()
+        .map(|pipe| pipe.file_name())
+        .peekable();
+    names.peek()?;
+    Some(match names.any(|name| Some(&*name) == path.file_name()) {
         true => Pipe::There { readers: None },
         false => Pipe::Missing,
-    }
+    })
 }
 
 /// The programs of this user that have the FIFO open for reading.
@@ -207,7 +212,7 @@ mod tests {
         };
         for (found, runs, verdict) in [
             (Pipe::Missing, false, Good),
-            (Pipe::Missing, true, Good),
+            (Pipe::Missing, true, Bad),
             (there(&["lookback (12)"]), true, Good),
             (there(&[]), true, Warning),
             (there(&[]), false, Warning),
@@ -236,18 +241,18 @@ mod tests {
 
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("obs.ts");
-        assert_eq!(look(&path), Pipe::Missing);
+        assert_eq!(look(&path), Some(Pipe::Missing));
         std::fs::write(&path, "video").expect("a file");
-        assert_eq!(look(&path), Pipe::File);
+        assert_eq!(look(&path), Some(Pipe::File));
         std::fs::remove_file(&path).expect("it is there");
         let mode = Mode::RUSR | Mode::WUSR;
         mknodat(CWD, &path, FileType::Fifo, mode, 0).expect("a FIFO");
-        assert_eq!(look(&path), there(&[]));
+        assert_eq!(look(&path), Some(there(&[])));
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         let reader = open(&path, flags, Mode::empty()).expect("it can be read");
-        let Pipe::There {
+        let Some(Pipe::There {
             readers: Some(readers),
-        } = look(&path)
+        }) = look(&path)
         else {
             panic!("no FIFO")
         };
@@ -259,7 +264,7 @@ mod tests {
         drop(reader);
         let open_to_all = std::os::unix::fs::PermissionsExt::from_mode(0o622);
         std::fs::set_permissions(&path, open_to_all).expect("it is ours");
-        assert!(matches!(look(&path), Pipe::Open { .. }));
+        assert!(matches!(look(&path), Some(Pipe::Open { .. })));
     }
 
     #[cfg(target_os = "linux")]

@@ -56,7 +56,6 @@ local system, net
 
 local function load_posix()
   ffi.cdef [[
-    typedef int lookback_socket;
     int socket(int family, int type, int protocol);
     int connect(int socket, const char *address, unsigned size);
     intptr_t send(int socket, const char *bytes, size_t size, int flags);
@@ -81,7 +80,6 @@ end
 
 local function load_windows()
   ffi.cdef [[
-    typedef uintptr_t lookback_socket;
     int WSAStartup(unsigned short version, void *data);
     int WSAGetLastError(void);
     uintptr_t socket(int family, int type, int protocol);
@@ -212,6 +210,17 @@ local function from_json(json, read)
   return value
 end
 
+-- Looks at each object of an array in an object.
+local function each(data, name, look)
+  local array = obs.obs_data_get_array(data, name)
+  for at = 0, obs.obs_data_array_count(array) - 1 do
+    local one = obs.obs_data_array_item(array, at)
+    look(one)
+    obs.obs_data_release(one)
+  end
+  obs.obs_data_array_release(array)
+end
+
 -- The body of an answer that grants what was asked for.
 local function granted(status, body)
   if status >= 200 and status < 300 then return body end
@@ -242,25 +251,25 @@ local function replay()
   local status, answer = ask("POST", "/api/v1/obs/replay", body)
   if status == 404 or status == 503 then
     -- lookback does not switch scenes in this OBS: the deck plays all the same.
-    deck("load", ('{%s, "play": true}'):format(what))
-  else
-    granted(status, answer)
+    return deck("load", ('{%s, "play": true}'):format(what))
   end
+  from_json(granted(status, answer), function(shown)
+    each(shown, "problems", function(problem)
+      obs.script_log(obs.LOG_INFO, obs.obs_data_get_string(problem, "hint"))
+    end)
+  end)
 end
 
 -- The state of our deck, in the list of all.
 local function deck_state()
   local list = granted(ask("GET", "/api/v1/decks", ""))
   return from_json('{"decks": ' .. list .. '}', function(data)
-    local decks, state = obs.obs_data_get_array(data, "decks"), nil
-    for at = 0, obs.obs_data_array_count(decks) - 1 do
-      local one = obs.obs_data_array_item(decks, at)
+    local state
+    each(data, "decks", function(one)
       if obs.obs_data_get_string(one, "name") == settings.deck then
         state = obs.obs_data_get_string(one, "state")
       end
-      obs.obs_data_release(one)
-    end
-    obs.obs_data_array_release(decks)
+    end)
     return state
   end)
 end
