@@ -111,6 +111,11 @@ impl Stage {
         while let Some(next) = to_do.pop_front() {
             match next {
                 Do::Play => self.play().await,
+                Do::Draw(scene) => {
+                    if let Some(studio) = studio {
+                        draw(studio, &scene).await;
+                    }
+                }
                 Do::Switch(scene) => {
                     let result = switch(studio, &scene).await;
                     if let Err(NotSwitched::Refused(refusal)) = &result {
@@ -149,6 +154,16 @@ impl Stage {
             let _ = waiting.send(outcome.clone());
         }
     }
+}
+
+/// A screenshot draws all that is in a scene; of what it shows, nothing is needed. A scene that there is not is
+/// found out about when it is to be shown.
+async fn draw(studio: &impl Studio, scene: &str) {
+    let smallest =
+        json!({"sourceName": scene, "imageFormat": "png", "imageWidth": 8, "imageHeight": 8});
+    let draw = || studio.ask("GetSourceScreenshot", smallest.clone());
+    // Two at a time: one is drawn while the other is on its way.
+    let _ = futures_util::future::join(draw(), draw()).await;
 }
 
 async fn switch(studio: Option<&impl Studio>, scene: &str) -> Result<(), NotSwitched> {

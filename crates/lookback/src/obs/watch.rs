@@ -77,7 +77,8 @@ pub(crate) enum Link {
 }
 
 impl State {
-    fn new(link: Link) -> Self {
+    /// One in which nothing is known of an OBS.
+    pub(crate) fn new(link: Link) -> Self {
         Self {
             link,
             version: None,
