@@ -37,8 +37,23 @@ pub(crate) fn play(server: &Server, folder: &Path, path: &str) -> Played {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it has one");
     let (sender, told) = channel();
-    let mut command = Command::new("chromium");
     let profile = folder.join("chromium");
+    let mut command = command(folder, &profile);
+    command.arg(format!("http://{address}/?{path}"));
+    thread::scope(|scope| {
+        scope.spawn(|| serve(&listener, server, &sender));
+        let chromium = Process::start("chromium", folder, &mut command);
+        let played = result(&told, &chromium);
+        drop(chromium);
+        // Ends the server, which waits for a request.
+        let _ = TcpStream::connect(address).and_then(|mut stream| stream.write_all(b"END\r\n"));
+        played
+    })
+}
+
+/// Chromium without a screen, in a world that ends at `folder`.
+pub(crate) fn command(folder: &Path, profile: &Path) -> Command {
+    let mut command = Command::new("chromium");
     command
         .args([
             "--headless=new",
@@ -51,18 +66,9 @@ pub(crate) fn play(server: &Server, folder: &Path, path: &str) -> Played {
             "--autoplay-policy=no-user-gesture-required",
             "--remote-debugging-port=0",
         ])
-        .arg(format!("--user-data-dir={}", text(&profile)))
-        .arg(format!("http://{address}/?{path}"))
+        .arg(format!("--user-data-dir={}", text(profile)))
         .env("HOME", folder);
-    thread::scope(|scope| {
-        scope.spawn(|| serve(&listener, server, &sender));
-        let chromium = Process::start("chromium", folder, &mut command);
-        let played = result(&told, &chromium);
-        drop(chromium);
-        // Ends the server, which waits for a request.
-        let _ = TcpStream::connect(address).and_then(|mut stream| stream.write_all(b"END\r\n"));
-        played
-    })
+    command
 }
 
 fn result(told: &Receiver<Value>, chromium: &Process) -> Played {

@@ -23,8 +23,18 @@ impl Events {
         Self(socket)
     }
 
-    /// The next event; a silence fails the test.
+    /// The next event that somebody caused; a silence fails the test.
     pub(crate) fn next(&mut self) -> Value {
+        loop {
+            let event = self.next_of_all();
+            if event["type"] != "snapshot" && event["type"] != "status" {
+                return event;
+            }
+        }
+    }
+
+    /// The next event, also where it tells what is recorded.
+    pub(crate) fn next_of_all(&mut self) -> Value {
         loop {
             if let Message::Text(text) = self.0.read().expect("it goes on") {
                 return serde_json::from_str(&text).expect("JSON");

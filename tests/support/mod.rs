@@ -3,6 +3,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod card;
+pub(crate) mod chromium;
 pub(crate) mod cut;
 pub(crate) mod deck;
 pub(crate) mod events;

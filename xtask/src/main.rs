@@ -6,6 +6,7 @@
 #[cfg(target_os = "linux")]
 mod compare;
 mod long;
+mod page;
 mod step;
 mod test;
 mod tools;

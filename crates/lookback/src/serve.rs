@@ -107,7 +107,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         settings.hosts.clone(),
         address.ip().is_loopback(),
         settings.token.clone(),
-    );
+    )
+    .with_view_token(settings.view_token.clone());
     let play_to = sinks_of(&settings, &Name::main()).join(" and ");
     let app = App::new(
         shelf,
@@ -208,6 +209,7 @@ fn greet(address: SocketAddr, settings: &Settings) {
     for input in &settings.inputs {
         info!("{}: takes MPEG-TS from {}", input.channel, input.address);
     }
+    info!("look at it in a browser: http://{address}/");
     info!("watch it: mpv http://{address}/video");
     for sink in sinks_of(settings, &Name::main()) {
         info!("play it into {sink}: http://{address}/play");

@@ -8,6 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use lookback_replay::ClipError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -15,26 +16,38 @@ use super::App;
 use super::decks;
 use super::media;
 use super::problem::Problem;
+use super::replays::Words;
 use super::selection::{Wanted, channel};
-use super::status::{ChannelStatus, Memory, Status};
+use super::status::{ChannelStatus, Memory, Status, Stretch};
 use crate::clock;
 
 /// `GET status`
 pub(super) async fn status(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let status = Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        memory: Memory::from(app.recorder.memory()),
-        channels: all_channels(&app),
-        inputs: app.inputs.clone(),
-        decks: decks::all(&app),
-        obs: app.obs.state().into(),
-    };
-    (FRESH, Json(status))
+    (FRESH, Json(now(&app)))
 }
 
 /// `GET channels`
 pub(super) async fn channels(State(app): State<Arc<App>>) -> impl IntoResponse {
     (FRESH, Json(all_channels(&app)))
+}
+
+/// `GET channels/CHANNEL/timeline`: what the window consists of, in the segments of HLS.
+pub(super) async fn timeline(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Words(After { after }): Words<After>,
+) -> Result<impl IntoResponse, Problem> {
+    let channel = channel(&app.recorder, Some(&name))?;
+    let segments = match channel.segments() {
+        Ok(segments) => segments.list,
+        Err(ClipError::Empty { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let first = segments.first().map(|segment| segment.number);
+    let wanted = segments.iter();
+    let wanted = wanted.filter(|segment| after.is_none_or(|after| segment.number > after));
+    let shown: Vec<Stretch> = wanted.map(Stretch::from).collect();
+    Ok((FRESH, Json(json!({"first": first, "segments": shown}))))
 }
 
 /// `POST clips`
@@ -77,6 +90,18 @@ pub(super) async fn health() -> impl IntoResponse {
     (FRESH, Json(json!({"status": "ok"})))
 }
 
+/// The status at this moment.
+pub(super) fn now(app: &App) -> Status {
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        memory: Memory::from(app.recorder.memory()),
+        channels: all_channels(app),
+        inputs: app.inputs.clone(),
+        decks: decks::all(app),
+        obs: app.obs.state().into(),
+    }
+}
+
 pub(super) const FRESH: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 fn all_channels(app: &App) -> Vec<ChannelStatus> {
@@ -86,6 +111,13 @@ fn all_channels(app: &App) -> Vec<ChannelStatus> {
         .iter()
         .map(|channel| channel.status(now).into())
         .collect()
+}
+
+/// Of which segments somebody knows already.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    after: Option<u64>,
 }
 
 /// A body that says nothing: `{}`, or none.

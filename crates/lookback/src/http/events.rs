@@ -1,6 +1,7 @@
-//! `GET /api/v1/events`: what decks, jobs and OBS do and what becomes of replays, as it happens, on a WebSocket.
+//! `GET /api/v1/events`: everything that changes, as it happens, on a WebSocket.
 //!
-//! Nothing is queued for a client: one that is slow gets the newest state, not those between.
+//! First comes a `snapshot` of all there is, so that whoever comes back has missed nothing; then what changes. Nothing is
+//! queued for a client: one that is slow gets the newest state, not those between.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
 use super::App;
+use super::api;
 use super::problem::Problem;
 use super::replays::described;
 use super::status::{Deck, ObsStatus};
@@ -29,6 +31,9 @@ pub(super) const CLIENTS_MAX: usize = 128;
 
 /// Clients say nothing but that they leave.
 const MESSAGE_MAX: usize = 4 << 10;
+
+/// What is recorded changes all the time, and is told so often.
+const STATUS_EVERY: Duration = Duration::from_millis(500);
 
 /// Where nothing happens, a client is asked so often whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -55,47 +60,38 @@ pub(super) async fn events(
 
 /// Tells one client until it leaves.
 async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit) {
-    let App {
-        decks,
-        shelf,
-        jobs,
-        obs,
-        ..
-    } = &*app;
-    let mut changes = decks.changes();
-    let mut kept = shelf.changes();
-    let mut known = KnownReplays::new(shelf);
-    let mut told: Vec<Option<DeckState>> = vec![None; decks.all().len()];
-    let mut job_changes = jobs.changes();
-    let mut told_jobs = None;
-    let mut obs_changes = obs.changes();
-    let mut told_obs = None;
+    let mut decks = app.decks.changes();
+    let mut replays = app.shelf.changes();
+    let mut jobs = app.jobs.changes();
+    let mut obs = app.obs.changes();
+    let mut told = Told::nothing(&app);
+    let mut status_at = Instant::now();
     let mut ping_at = Instant::now() + PING_EVERY;
     loop {
-        changes.mark_unchanged();
-        kept.mark_unchanged();
-        obs_changes.mark_unchanged();
-        let of_decks = decks.all().iter().zip(&mut told);
-        let mut messages: Vec<Value> = of_decks.flat_map(|(deck, told)| news(deck, told)).collect();
-        messages.extend(known.news(shelf));
-        messages.extend(job_news(jobs, &mut told_jobs));
-        messages.extend(obs_news(obs, &mut told_obs));
-        for message in messages {
+        decks.mark_unchanged();
+        replays.mark_unchanged();
+        obs.mark_unchanged();
+        let is_due = Instant::now() >= status_at;
+        if is_due {
+            status_at = Instant::now() + STATUS_EVERY;
+        }
+        for message in told.news(&app, is_due) {
             let message = Message::text(message.to_string());
             if socket.send(message).await.is_err() {
                 return;
             }
         }
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
-            changed = kept.changed() => if changed.is_err() { return },
-            changed = job_changes.changed() => if changed.is_err() { return },
+            changed = decks.changed() => if changed.is_err() { return },
+            changed = replays.changed() => if changed.is_err() { return },
+            changed = jobs.changed() => if changed.is_err() { return },
             // It goes on without OBS.
-            Ok(()) = obs_changes.changed() => {}
+            Ok(()) = obs.changed() => {}
             heard = socket.recv() => match heard {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return,
                 Some(Ok(_)) => {}
             },
+            () = sleep_until(status_at) => {}
             () = sleep_until(ping_at) => {
                 if socket.send(Message::Ping(Default::default())).await.is_err() {
                     return;
@@ -104,6 +100,70 @@ async fn tell(mut socket: WebSocket, app: Arc<App>, _place: OwnedSemaphorePermit
             }
         }
     }
+}
+
+/// What one client has been told.
+pub(super) struct Told {
+    status: Option<Value>,
+    decks: Vec<Option<DeckState>>,
+    replays: KnownReplays,
+    jobs: Option<HashMap<String, Value>>,
+    obs: Option<ObsState>,
+}
+
+impl Told {
+    pub(super) fn nothing(app: &App) -> Self {
+        Self {
+            status: None,
+            decks: vec![None; app.decks.all().len()],
+            replays: KnownReplays::new(&app.shelf),
+            jobs: None,
+            obs: None,
+        }
+    }
+
+    /// What has changed since; of what is recorded only if that `is_due`. At first all there is.
+    pub(super) fn news(&mut self, app: &App, is_due: bool) -> Vec<Value> {
+        let mut messages = Vec::new();
+        if self.status.is_none() || is_due {
+            let status = of_status(app);
+            match &self.status {
+                None => messages.push(snapshot(app)),
+                Some(told) if *told != status => messages.push(status.clone()),
+                Some(_) => {}
+            }
+            self.status = Some(status);
+        }
+        let of_decks = app.decks.all().iter().zip(&mut self.decks);
+        messages.extend(of_decks.flat_map(|(deck, told)| news(deck, told)));
+        messages.extend(self.replays.news(&app.shelf));
+        messages.extend(job_news(&app.jobs, &mut self.jobs));
+        messages.extend(obs_news(&app.obs, &mut self.obs));
+        messages
+    }
+}
+
+/// All there is, for whoever comes or comes back.
+fn snapshot(app: &App) -> Value {
+    let replays = app.shelf.look().all();
+    let replays = replays.iter().rev().map(|replay| described(replay));
+    let jobs = app.jobs.all();
+    let mut message = json!(api::now(app));
+    message["type"] = "snapshot".into();
+    message["replays"] = replays.collect();
+    message["jobs"] = jobs.iter().map(|job| job.shown()).collect();
+    message
+}
+
+/// What is recorded, and the memory. Of decks and OBS is told by themselves, and at once.
+fn of_status(app: &App) -> Value {
+    let mut message = json!(api::now(app));
+    if let Some(status) = message.as_object_mut() {
+        status.remove("decks");
+        status.remove("obs");
+    }
+    message["type"] = "status".into();
+    message
 }
 
 /// What a client knows of the replays: their revisions.
@@ -167,8 +227,8 @@ fn news(deck: &Handle, told: &mut Option<DeckState>) -> Vec<Value> {
     messages
 }
 
-/// What a client that was `told` so does not know yet of the jobs. Those that were over before it came
-/// are none of its business.
+/// What a client that was `told` so does not know yet of the jobs. Of those that were over before it came the snapshot
+/// tells.
 fn job_news(jobs: &Jobs, told: &mut Option<HashMap<String, Value>>) -> Vec<Value> {
     let now: HashMap<String, Value> = jobs
         .all()
@@ -176,16 +236,21 @@ fn job_news(jobs: &Jobs, told: &mut Option<HashMap<String, Value>>) -> Vec<Value
         .map(|job| (job.id().to_owned(), job.shown()))
         .collect();
     let before = told.replace(now.clone());
+    let known = before.iter().flatten().map(|(id, _)| id);
+    let gone: Vec<Value> = known
+        .filter(|id| !now.contains_key(*id))
+        .map(|id| json!({"type": "forgotten", "job": id}))
+        .collect();
     let is_news = |(id, shown): &(String, Value)| match &before {
         Some(before) => before.get(id) != Some(shown),
         None => shown["progress"].is_object() || shown["state"] == "queued",
     };
     let news = now.into_iter().filter(is_news);
-    news.map(|(_, mut message)| {
+    let news = news.map(|(_, mut message)| {
         message["type"] = "job".into();
         message
-    })
-    .collect()
+    });
+    gone.into_iter().chain(news).collect()
 }
 
 /// What a client that was `told` so does not know yet of OBS.

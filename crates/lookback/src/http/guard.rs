@@ -5,8 +5,11 @@
 //!   rebinding) gives itself away there.
 //! - A request that a browser sends for another site is refused: it says so in `Origin` or in
 //!   `Sec-Fetch-Site`. Reading is refused as well as acting, since `GET /play` acts.
-//! - With a token set, it must be shown: in `Authorization`, or as `?token=` by players that cannot
-//!   set a header. It is taken out of the URL here, so that nothing behind this ever sees or logs it.
+//! - With a token set, it must be shown: in `Authorization`, in the cookie that the page has got for it
+//!   ([`session`](super::session)), or as `?token=` by players that can do neither. It is taken out of the
+//!   URL here, so that nothing behind this ever sees or logs it. The page itself, in which nothing is
+//!   secret, is there for everybody: it asks for the token.
+//! - Whoever shows the token for viewing may look at everything and change nothing.
 
 use std::net::IpAddr;
 
@@ -27,7 +30,20 @@ pub(crate) struct Guard {
     /// Whether other machines may ask, who know this one by an address of which it knows nothing.
     any_address: bool,
     token: Option<Token>,
+    view_token: Option<Token>,
 }
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Access {
+    /// Look at everything, and change nothing.
+    View,
+    /// Everything.
+    Full,
+}
+
+/// Where a browser keeps the token that it has shown.
+pub(super) const COOKIE: &str = "lookback_token";
 
 /// The token that a request has shown in its URL, for the URLs that it is sent on to.
 #[derive(Clone, Debug)]
@@ -44,7 +60,53 @@ impl Guard {
             hosts,
             any_address: !loopback,
             token,
+            view_token: None,
         }
+    }
+
+    /// A second token, with which one may look but change nothing.
+    pub(crate) fn with_view_token(self, view_token: Option<Token>) -> Self {
+        Self { view_token, ..self }
+    }
+
+    /// Whether a token has to be shown.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// What somebody may do who shows this.
+    pub(super) fn access_with(&self, shown: &str) -> Option<Access> {
+        let is = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(shown));
+        match (
+            self.token.is_none() || is(&self.token),
+            is(&self.view_token),
+        ) {
+            (true, _) => Some(Access::Full),
+            (false, true) => Some(Access::View),
+            (false, false) => None,
+        }
+    }
+
+    /// The most that somebody may do by what these show.
+    pub(super) fn access(
+        &self,
+        headers: &HeaderMap,
+        in_query: Option<&QueryToken>,
+    ) -> Option<Access> {
+        let header = text(headers, &header::AUTHORIZATION).unwrap_or_default();
+        let in_header = header
+            .split_once(' ')
+            .filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+        let shown = [
+            in_header.map(|(_, shown)| shown.trim()),
+            in_query.map(|shown| shown.0.as_str()),
+            in_cookie(headers),
+        ];
+        let best = shown
+            .into_iter()
+            .flatten()
+            .filter_map(|shown| self.access_with(shown));
+        best.max().or_else(|| self.access_with(""))
     }
 
     /// Lets the request through, without the token in its URL, or says why not.
@@ -52,7 +114,7 @@ impl Guard {
         let host = self.check_host(request.uri(), request.headers())?;
         check_site(request.headers(), &host)?;
         let shown = take_token(request);
-        self.check_token(request.headers(), shown.as_ref())?;
+        self.check_token(request, shown.as_ref())?;
         check_content(request.method(), request.headers())?;
         if let Some(token) = shown {
             request.extensions_mut().insert(token);
@@ -99,28 +161,34 @@ impl Guard {
         }
     }
 
-    fn check_token(
-        &self,
-        headers: &HeaderMap,
-        in_query: Option<&QueryToken>,
-    ) -> Result<(), Problem> {
-        let Some(token) = &self.token else {
-            return Ok(());
-        };
-        let header = text(headers, &header::AUTHORIZATION).unwrap_or_default();
-        let in_header = header
-            .split_once(' ')
-            .filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-        let in_header = in_header.is_some_and(|(_, shown)| token.is(shown.trim()));
-        if in_header || in_query.is_some_and(|shown| token.is(&shown.0)) {
+    fn check_token(&self, request: &Request, in_query: Option<&QueryToken>) -> Result<(), Problem> {
+        let path = request.uri().path();
+        if path == "/" || path == "/api/v1/session" || path.starts_with("/assets/") {
             return Ok(());
         }
-        Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "token_required",
-            "show the server's token: Authorization: Bearer TOKEN, or ?token=TOKEN",
-        )
-        .with(header::WWW_AUTHENTICATE, "Bearer".to_owned()))
+        match self.access(request.headers(), in_query) {
+            Some(Access::Full) => Ok(()),
+            // What a GET of `/play` does is heard by everybody.
+            Some(Access::View) if request.method().is_safe() && path != "/play" => Ok(()),
+            Some(Access::View) => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "view_only",
+                "this token is for viewing: it changes nothing",
+            )),
+            None => Err(Problem::token_required(
+                "show the server's token: Authorization: Bearer TOKEN, or ?token=TOKEN",
+            )),
+        }
+    }
+}
+
+impl Access {
+    /// The word of the API for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Full => "full",
+        }
     }
 }
 
@@ -134,6 +202,18 @@ pub(super) async fn layer(
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The token in the cookie.
+fn in_cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let mut pairs = cookies
+        .filter_map(|cookies| cookies.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|cookie| cookie.trim().split_once('='));
+    pairs
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
 }
 
 /// Refuses what a page of another site makes a browser send.
@@ -423,5 +503,59 @@ mod tests {
                 .map(|token| token.0.as_str());
             assert_eq!(kept, uri.contains("token").then_some(TOKEN));
         }
+    }
+
+    #[test]
+    fn a_browser_shows_its_cookie_and_loads_the_page_without() {
+        let guard = open_to_others();
+        let host = ("host", "192.168.1.5");
+        for (cookies, refused) in [
+            ("lookback_token=0123456789abcdef", None),
+            ("a=b; lookback_token=0123456789abcdef; c=d", None),
+            ("lookback_token=0123456789abcdeX", Some("token_required")),
+            ("xlookback_token=0123456789abcdef", Some("token_required")),
+        ] {
+            assert_eq!(
+                get(&guard, &[host, ("cookie", cookies)]),
+                refused,
+                "{cookies}"
+            );
+        }
+        let elsewhere = [
+            host,
+            ("cookie", "lookback_token=0123456789abcdef"),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        assert_eq!(get(&guard, &elsewhere), Some("bad_origin"));
+        for path in ["/", "/assets/page-1.js", "/api/v1/session"] {
+            assert_eq!(ask(&guard, Method::GET, path, &[host]), None, "{path}");
+        }
+        for path in ["/api/v1/status", "/assetsx", "/api/v1/session/x"] {
+            let refused = ask(&guard, Method::GET, path, &[host]);
+            assert_eq!(refused, Some("token_required"), "{path}");
+        }
+    }
+
+    #[test]
+    fn who_may_view_changes_nothing() {
+        let view = "view-0123456789abcdef".parse().expect("a token");
+        let guard = open_to_others().with_view_token(Some(view));
+        let shown = [
+            ("host", "192.168.1.5"),
+            ("authorization", "Bearer view-0123456789abcdef"),
+        ];
+        let asked = |method, path: &str| ask(&guard, method, path, &shown);
+        assert_eq!(asked(Method::GET, "/video"), None);
+        assert_eq!(asked(Method::GET, "/api/v1/events"), None);
+        assert_eq!(asked(Method::GET, "/play"), Some("view_only"));
+        for method in [Method::POST, Method::PATCH, Method::DELETE] {
+            assert_eq!(asked(method, "/api/v1/replays/a"), Some("view_only"));
+        }
+        let both = [
+            shown[0],
+            shown[1],
+            ("cookie", "lookback_token=0123456789abcdef"),
+        ];
+        assert_eq!(ask(&guard, Method::POST, "/api/v1/clips", &both), None);
     }
 }

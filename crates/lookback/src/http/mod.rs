@@ -14,6 +14,7 @@ mod library;
 mod media;
 mod metrics;
 mod obs;
+mod page;
 mod pictures;
 mod plans;
 mod posters;
@@ -22,6 +23,7 @@ mod range;
 mod replays;
 mod selection;
 mod server;
+mod session;
 mod socket;
 mod status;
 #[cfg(test)]
@@ -36,7 +38,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use lookback_replay::Recorder;
 use tokio::sync::Semaphore;
@@ -121,8 +123,10 @@ const BODY_MAX: usize = 64 << 10;
 
 /// All routes, behind the guard.
 pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
+    let guard = Arc::new(guard);
     Router::new()
-        .route("/", get(page))
+        .route("/", get(page::index))
+        .route("/assets/{file}", get(page::asset))
         .route("/video", get(media::video))
         // HEAD would play as well: it is no question here.
         .route("/play", get(media::play).head(method_not_allowed))
@@ -139,6 +143,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/channels", get(api::channels))
+        .route("/api/v1/channels/{channel}/timeline", get(api::timeline))
         .route("/api/v1/channels/{channel}/{command}", post(api::control))
         .route("/api/v1/clips", post(api::make_clip))
         .route("/api/v1/replays", get(replays::list).post(replays::save))
@@ -164,22 +169,13 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
         .route("/api/v1/obs/replay", post(obs::replay))
         .route("/api/v1/events", get(events::events))
+        .merge(session::router(Arc::clone(&guard)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn(closed_to_other_sites))
-        .layer(middleware::from_fn_with_state(
-            Arc::new(guard),
-            guard::layer,
-        ))
+        .layer(middleware::from_fn_with_state(guard, guard::layer))
         .with_state(app)
-}
-
-async fn page() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
-        include_str!("page.html"),
-    )
 }
 
 async fn not_found(uri: Uri) -> Problem {

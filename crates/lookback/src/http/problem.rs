@@ -63,6 +63,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "unknown_clip", detail)
     }
 
+    pub(super) fn token_required(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "token_required", detail)
+            .with(header::WWW_AUTHENTICATE, "Bearer".to_owned())
+    }
+
     pub(super) fn unknown_replay() -> Self {
         ReplayError::Unknown.into()
     }

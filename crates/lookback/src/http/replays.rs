@@ -151,7 +151,7 @@ pub(super) async fn join(
 pub(super) async fn media(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
-    Words(AngleOf { channel }): Words<AngleOf>,
+    Words(AngleOf { channel, .. }): Words<AngleOf>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if let Some(id) = file.strip_suffix(".jpg") {
@@ -357,6 +357,9 @@ pub(super) struct JoinBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct AngleOf {
     pub(super) channel: Option<String>,
+    /// Nothing to the server: a browser plays an address again from what it has, unless it is another one.
+    #[serde(rename = "rev")]
+    _rev: Option<String>,
 }
 
 /// What is looked for: all that is given must be so.

@@ -2,7 +2,7 @@
 
 use lookback_codec::{AudioFormat, VideoFormat};
 use lookback_deck::Mode;
-use lookback_replay::RecordingState;
+use lookback_replay::{RecordingState, Segment};
 use serde::{Deserialize, Serialize};
 
 use crate::decks::{Handle, State};
@@ -105,6 +105,29 @@ pub(crate) struct Audio {
     pub(crate) codec: String,
     pub(crate) channels: u8,
     pub(crate) sample_rate: u32,
+}
+
+/// A stretch of a window, as long as a segment of HLS.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stretch {
+    pub(crate) number: u64,
+    /// Those of one run follow each other without a gap.
+    pub(crate) run: u64,
+    pub(crate) start: String,
+    pub(crate) duration_s: f64,
+    pub(crate) bytes: u64,
+}
+
+impl From<&Segment> for Stretch {
+    fn from(segment: &Segment) -> Self {
+        Self {
+            number: segment.number,
+            run: segment.run,
+            start: rfc3339(segment.start),
+            duration_s: segment.duration().as_secs_f64(),
+            bytes: segment.offsets.end - segment.offsets.start,
+        }
+    }
 }
 
 /// A player.

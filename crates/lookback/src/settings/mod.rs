@@ -204,6 +204,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", env = "LOOKBACK_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
+    /// File with a second token, for those who may look at everything and change nothing.
+    #[arg(long, value_name = "FILE", env = "LOOKBACK_VIEW_TOKEN_FILE")]
+    pub(crate) view_token_file: Option<PathBuf>,
+
     /// Another name by which clients reach this server, such as the machine's or a proxy's; repeat
     /// it for more.
     #[arg(long, value_name = "NAME", env = "LOOKBACK_ALLOW_HOST")]
@@ -258,6 +262,7 @@ pub(crate) struct Settings {
     pub(crate) decks: Vec<DeckSettings>,
     pub(crate) play_to: Vec<PlayTo>,
     pub(crate) token: Option<Token>,
+    pub(crate) view_token: Option<Token>,
     pub(crate) library: Option<(PathBuf, Template)>,
     pub(crate) presets: Presets,
     pub(crate) ffmpeg: PathBuf,
@@ -282,7 +287,21 @@ impl Settings {
                 options.listen
             ))
         })?;
-        let token = options.token_file.as_deref().map(read_token).transpose()?;
+        let token = options
+            .token_file
+            .as_deref()
+            .map(|path| read_token("--token-file", path))
+            .transpose()?;
+        let view_token = options
+            .view_token_file
+            .as_deref()
+            .map(|path| read_token("--view-token-file", path))
+            .transpose()?;
+        if view_token.is_some() && token.is_none() {
+            return Err(Usage::new(
+                "--view-token-file says who may only look: add --token-file FILE for those who may do more",
+            ));
+        }
         if !listen.ip().is_loopback() && token.is_none() {
             return Err(Usage::new(format!(
                 "--listen {listen} lets other machines in: add --token-file FILE with a token that \
@@ -334,6 +353,7 @@ impl Settings {
             decks,
             play_to,
             token,
+            view_token,
             library: options.library.map(|folder| (folder, options.library_name)),
             presets: options.presets.unwrap_or_else(Presets::built_in),
             ffmpeg: options.ffmpeg,
@@ -417,13 +437,13 @@ fn installed_memory() -> Size {
     Size(known.min().unwrap_or(u64::MAX))
 }
 
-fn read_token(path: &Path) -> Result<Token, Usage> {
+fn read_token(option: &str, path: &Path) -> Result<Token, Usage> {
     let shown = path.display();
     let text = fs::read_to_string(path)
-        .map_err(|error| Usage::new(format!("--token-file {shown} cannot be read: {error}")))?;
+        .map_err(|error| Usage::new(format!("{option} {shown} cannot be read: {error}")))?;
     text.trim()
         .parse()
-        .map_err(|error| Usage::new(format!("--token-file {shown}: {error}")))
+        .map_err(|error| Usage::new(format!("{option} {shown}: {error}")))
 }
 
 #[cfg(test)]
@@ -487,7 +507,14 @@ mod tests {
             let names_default = arg
                 .get_help()
                 .is_some_and(|help| help.to_string().contains("default"));
-            let optional = ["input", "token-file", "allow-host", "config"].contains(&flag);
+            let optional = [
+                "input",
+                "token-file",
+                "view-token-file",
+                "allow-host",
+                "config",
+            ]
+            .contains(&flag);
             assert!(
                 optional || names_default || !arg.get_default_values().is_empty(),
                 "{flag}"

@@ -27,7 +27,7 @@ impl Server {
     }
 
     /// Waits for the end of a job.
-    async fn over(&self, job: &Value) -> Value {
+    pub(super) async fn over(&self, job: &Value) -> Value {
         let path = format!("/api/v1/jobs/{}", job["id"].as_str().expect("an id"));
         loop {
             let job = json_of(self.get(&path).await).await;

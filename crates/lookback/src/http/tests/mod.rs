@@ -2,12 +2,14 @@
 
 mod api;
 mod decks;
+mod events;
 mod hls;
 mod jobs;
 mod media;
 mod obs;
 mod posters;
 mod replays;
+mod session;
 
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use crate::library::Library;
 use crate::testing::{main_deck, record, recorder, video};
 
 struct Server {
+    app: Arc<App>,
     router: Router,
     recorder: Arc<Recorder>,
     shelf: Arc<Shelf>,
@@ -95,8 +98,10 @@ fn server_of(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>, policy: 
         "play.ts".to_owned(),
         Arc::default(),
     );
+    let app = Arc::new(app);
     Server {
-        router: router(Arc::new(app), guard),
+        router: router(Arc::clone(&app), guard),
+        app,
         recorder,
         shelf,
         _tasks: tasks,

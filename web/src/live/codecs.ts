@@ -1,0 +1,21 @@
+/** Whether this browser can show what a channel records: it is asked, with the exact codecs. */
+
+import type { Channel } from "../protocol";
+
+export type Playable = "yes" | "no" | "no-mse";
+
+export function playable(channel: Channel): Playable {
+  const codecs = [channel.video?.codec, ...channel.audio.map(({ codec }) => codec)];
+  const type = `video/mp4; codecs="${codecs.filter(Boolean).join(",")}"`;
+  const source = mediaSource();
+  if (source) return source.isTypeSupported(type) ? "yes" : "no";
+  const video = document.createElement("video");
+  if (!video.canPlayType("application/vnd.apple.mpegurl")) return "no-mse";
+  return video.canPlayType(type) ? "yes" : "no";
+}
+
+/** Safari on phones has a kind of its own. */
+function mediaSource(): typeof MediaSource | null {
+  const known = globalThis as unknown as Record<string, typeof MediaSource | undefined>;
+  return known["ManagedMediaSource"] ?? known["MediaSource"] ?? null;
+}

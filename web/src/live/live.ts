@@ -1,0 +1,226 @@
+/**
+ * The window of a channel in a video element: live, and back to its beginning.
+ *
+ * The playlist tells when each segment was recorded, so places in the video and times on the clock are the same thing
+ * here. Browsers with Media Source Extensions use hls.js, which is loaded when there is something to play; others play
+ * the playlist themselves.
+ */
+
+import type Hls from "hls.js";
+
+import { Picture } from "./picture";
+
+/** How far behind a live picture may fall before it is brought back. */
+const LATE_S = 12;
+const RETRY_MS = 1500;
+/** How far channels that are seen beside each other may be apart. */
+const STEP_PLAYING_MS = 250;
+const STEP_PAUSED_MS = 15;
+/** The very first pictures go before they can be shown. */
+const OLDEST_MARGIN_MS = 1500;
+
+export class Live extends Picture {
+  /** Whether the live edge is followed: until somebody goes elsewhere. */
+  follows = true;
+  trouble = false;
+
+  private hls: Hls | null = null;
+  private retry: number | undefined;
+  private isOver = false;
+  /** Where to go as soon as there is a picture. */
+  private wanted: number | null = null;
+
+  constructor(
+    video: HTMLVideoElement,
+    private readonly url: string,
+    changed: () => void,
+  ) {
+    super(video, changed);
+    video.addEventListener("loadedmetadata", () => {
+      if (this.wanted !== null) this.seek(this.wanted);
+    });
+    void this.load();
+  }
+
+  /** When what is shown was recorded. */
+  get time(): number | null {
+    const at = this.video.currentTime;
+    const fragments = this.fragments();
+    if (fragments) {
+      const fragment = fragments.findLast(({ start }) => start <= at + 0.05) ?? fragments[0];
+      return fragment?.programDateTime ? fragment.programDateTime + (at - fragment.start) * 1000 : null;
+    }
+    const start = this.startDate();
+    return start === null ? null : start + at * 1000;
+  }
+
+  /** Shows the moment, and follows the live edge no longer. */
+  seek(ms: number): void {
+    this.follows = false;
+    const at = this.placeOf(ms);
+    this.wanted = at === null ? ms : null;
+    if (at !== null) this.video.currentTime = at;
+    this.changed();
+  }
+
+  by(seconds: number): void {
+    const at = this.time;
+    if (at === null) return;
+    const target = at + seconds * 1000;
+    const edge = this.edge();
+    if (seconds >= 1 && edge !== null && target >= edge) this.toLive();
+    else this.seek(target);
+  }
+
+  toLive(): void {
+    this.wanted = null;
+    this.speed = 1;
+    const edge = this.hls?.liveSyncPosition ?? this.seekableEnd();
+    if (edge !== null) this.video.currentTime = edge;
+    this.follows = true;
+    this.play();
+    this.changed();
+  }
+
+  override pause(): void {
+    this.follows = false;
+    super.pause();
+  }
+
+  override set speed(factor: number) {
+    if (factor < 1) this.follows = false;
+    super.speed = factor;
+  }
+
+  override get speed(): number {
+    return super.speed;
+  }
+
+  /** Keeps in step with another channel, by the clock. */
+  keepTo(other: Live): void {
+    const [mine, its] = [this.time, other.time];
+    if (mine === null || its === null || this.video.seeking || this.video.readyState < 2) return;
+    if (this.speed !== other.speed) this.speed = other.speed;
+    const isApart = Math.abs(mine - its) > (other.isPaused ? STEP_PAUSED_MS : STEP_PLAYING_MS);
+    const at = isApart ? this.placeOf(its) : null;
+    if (at !== null) this.video.currentTime = at;
+    if (other.isPaused !== this.isPaused) this.toggle();
+    this.follows = other.follows;
+  }
+
+  /** Keeps to the live edge, and within what is still there. Gives whether the moment had to be left. */
+  tend(oldest: number): boolean {
+    const late = this.hls?.latency ?? 0;
+    if (this.follows && late > LATE_S && !this.video.paused) this.toLive();
+    const at = this.time;
+    if (at === null || this.follows || this.video.seeking || at >= oldest) return false;
+    this.seek(oldest + OLDEST_MARGIN_MS);
+    return true;
+  }
+
+  /** What is not watched is not loaded. */
+  set isResting(rests: boolean) {
+    if (rests) {
+      this.video.pause();
+      this.hls?.stopLoad();
+    } else {
+      this.hls?.startLoad();
+      if (this.follows) this.toLive();
+    }
+  }
+
+  end(): void {
+    this.isOver = true;
+    clearTimeout(this.retry);
+    this.hls?.destroy();
+    this.hls = null;
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+
+  private async load(): Promise<void> {
+    const { default: Player } = await import("hls.js/light");
+    if (this.isOver) return;
+    if (!Player.isSupported()) {
+      this.video.src = this.url;
+      this.play();
+      return;
+    }
+    const hls = new Player({
+      lowLatencyMode: true,
+      liveDurationInfinity: true,
+      backBufferLength: 20,
+      maxBufferLength: 12,
+      enableWorker: false,
+    });
+    // Two segments behind, where the playlist does not say that less will do.
+    hls.config.liveSyncDurationCount = 2;
+    hls.on(Player.Events.ERROR, (_, { fatal, type }) => {
+      if (!fatal) return;
+      if (type === Player.ErrorTypes.MEDIA_ERROR && !this.trouble) {
+        this.trouble = true;
+        hls.recoverMediaError();
+      } else {
+        this.again();
+      }
+    });
+    hls.on(Player.Events.FRAG_BUFFERED, () => {
+      if (this.trouble) {
+        this.trouble = false;
+        this.changed();
+      }
+      if (this.wanted !== null) this.seek(this.wanted);
+    });
+    hls.on(Player.Events.MANIFEST_PARSED, () => this.play());
+    this.hls = hls;
+    hls.loadSource(this.url);
+    hls.attachMedia(this.video);
+  }
+
+  /** Begins anew, at the same place. */
+  private again(): void {
+    this.wanted ??= this.follows ? null : this.time;
+    this.hls?.destroy();
+    this.hls = null;
+    this.trouble = true;
+    this.changed();
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.load(), RETRY_MS);
+  }
+
+  private fragments() {
+    return this.hls ? (this.hls.latestLevelDetails?.fragments ?? []) : null;
+  }
+
+  private placeOf(ms: number): number | null {
+    const fragments = this.fragments();
+    if (fragments) {
+      const isBefore = ({ programDateTime }: { programDateTime: number | null }): boolean =>
+        programDateTime !== null && programDateTime <= ms;
+      const fragment = fragments.findLast(isBefore) ?? fragments[0];
+      if (!fragment?.programDateTime) return null;
+      const within = Math.max(0, ms - fragment.programDateTime) / 1000;
+      // A moment in a gap is shown by what comes behind it.
+      const next = fragments[fragments.indexOf(fragment) + 1];
+      return next ? Math.min(fragment.start + within, next.start + 0.01) : fragment.start + within;
+    }
+    const start = this.startDate();
+    return start === null ? null : (ms - start) / 1000;
+  }
+
+  private edge(): number | null {
+    const last = this.fragments()?.at(-1);
+    return last?.programDateTime ? last.programDateTime + last.duration * 1000 - 2000 : null;
+  }
+
+  private startDate(): number | null {
+    const video = this.video as HTMLVideoElement & { getStartDate?: () => Date };
+    const start = video.getStartDate?.().getTime();
+    return start === undefined || Number.isNaN(start) ? null : start;
+  }
+
+  private seekableEnd(): number | null {
+    const { seekable } = this.video;
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
+  }
+}

@@ -1,0 +1,47 @@
+/** `<lookback-clip>`: the picture of a replay. One that was trimmed has another address, and is loaded anew. */
+
+import type { App } from "../app";
+import { Clip } from "../live/clip";
+
+export interface ClipModel {
+  app: App;
+  url: string;
+  fps: number;
+}
+
+export class ClipElement extends HTMLElement {
+  private readonly video = document.createElement("video");
+  private clip: Clip | null = null;
+  private shown = "";
+  private app: App | null = null;
+
+  set model({ app, url, fps }: ClipModel) {
+    this.app = app;
+    if (this.shown !== url) {
+      this.shown = url;
+      this.clip ??= new Clip(this.video, app.changed);
+      this.clip.load(url);
+    }
+    this.video.muted = app.isMuted;
+    this.video.volume = app.volume;
+    if (this.clip) this.clip.fps = fps;
+    app.clip = this.clip;
+  }
+
+  connectedCallback(): void {
+    this.video.playsInline = true;
+    this.video.preload = "auto";
+    this.video.tabIndex = -1;
+    this.video.setAttribute("aria-hidden", "true");
+    this.append(this.video);
+  }
+
+  disconnectedCallback(): void {
+    this.clip?.end();
+    if (this.app?.clip === this.clip && this.app) this.app.clip = null;
+    this.clip = null;
+    this.shown = "";
+  }
+}
+
+customElements.define("lookback-clip", ClipElement);
