@@ -166,8 +166,8 @@ impl Stage {
         let server = Server::spawn(folder.path(), &mut command);
         // Before there is anything to be seen, as OBS itself does it when it starts.
         obs.add_media_source_to(REPLAY, "deck", deck::media_source(&server));
-        server.wait_for_window(6.0);
         let eye = obs.watch("deck");
+        server.wait_for_window(6.0);
         // OBS gets to know the streams by the last second, which takes a moment to be over.
         eventually("the source stands", || {
             let now = eye.now()?;
