@@ -27,7 +27,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(5);
 const CUES_MAX: u32 = 3;
 
 /// From the end of a replay in the deck until its last picture has been seen in OBS as long as the others.
-const LAST_PICTURE: Duration = Duration::from_millis(250);
+const LAST_PICTURE: Duration = Duration::from_millis(400);
 
 /// Between two attempts while another transition runs, which OBS does not let itself be interrupted in.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
