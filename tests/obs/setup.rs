@@ -260,6 +260,21 @@ fn what_is_wrong_has_its_own_words() {
     assert!(code == 3 && said.contains("no lookback answers"), "{said}");
 }
 
+/// On a terminal the password is asked for, again where it is wrong, and never told.
+#[test]
+fn a_terminal_is_asked_for_the_password() {
+    let stage = Stage::new();
+    let obs = User::new(Some("geheim")).start();
+    let (code, said) = obs.lookback_on_a_terminal(&stage.server, "status", "falsch\ngeheim\n");
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(said.matches("Password of OBS").count(), 2, "{said}");
+    assert!(said.contains("profile Test"), "{said}");
+    assert!(
+        !said.contains("geheim") && !said.contains("falsch"),
+        "{said}"
+    );
+}
+
 /// An OBS that has been in use: two profiles, scenes, sources, and everything saved once.
 fn lived_in() -> User {
     let mut obs = User::new(None).start();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -138,6 +139,41 @@ impl Obs {
     /// The same, which must not go well; gives the exit code, and the one line that says why.
     pub(crate) fn lookback_refuses(&self, server: &Server, arguments: &[&str]) -> (i32, String) {
         refusal(&self.lookback(server, arguments))
+    }
+
+    /// Runs `lookback obs` on a terminal, where `typed` is typed in; gives the exit code and what was on it.
+    pub(crate) fn lookback_on_a_terminal(
+        &self,
+        server: &Server,
+        command: &str,
+        typed: &str,
+    ) -> (i32, String) {
+        let port = self.port.to_string();
+        let lookback = server::command(self.folder.path(), &["obs", command, "--port", &port]);
+        let words = std::iter::once(lookback.get_program()).chain(lookback.get_args());
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        let mut terminal = Command::new("script");
+        terminal
+            .args([
+                "-q",
+                "-e",
+                "-E",
+                "never",
+                "-c",
+                &words.join(" "),
+                "/dev/null",
+            ])
+            .env("LOOKBACK_SERVER", server.url(""))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut terminal = terminal.spawn().expect("a terminal");
+        let mut keys = terminal.stdin.take().expect("it is piped");
+        keys.write_all(typed.as_bytes()).expect("it is read");
+        let output = terminal.wait_with_output().expect("it ends");
+        drop(keys);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code().expect("it was not killed"), said)
     }
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::connection::{Connection, OpenError, Subscriptions};
-use super::encoder::Choice;
+use super::encoder::{self, Choice};
 use super::journal::Output;
 use super::outputs;
 use super::password::Password;
@@ -135,7 +135,7 @@ async fn setup(options: &SetupOptions) -> Result<String, Failure> {
         yes: options.yes,
         quiet: options.server.json,
     };
-    let wanted = wanted(options)?;
+    let wanted = wanted(options).await?;
     let studio = connect(&options.obs, &terminal).await?;
     let plan = Plan::make(&studio, &options.server, &wanted).await?;
     if options.dry_run {
@@ -179,7 +179,7 @@ fn next_steps(wanted: &Wanted) -> String {
     )
 }
 
-fn wanted(options: &SetupOptions) -> Result<Wanted, Failure> {
+async fn wanted(options: &SetupOptions) -> Result<Wanted, Failure> {
     let (server, token) = client::place(&options.server)?;
     let is_local = is_loopback(&options.obs.host) && is_loopback(server.host());
     if is_loopback(server.host()) && !is_loopback(&options.obs.host) {
@@ -191,6 +191,7 @@ fn wanted(options: &SetupOptions) -> Result<Wanted, Failure> {
     }
     Ok(Wanted {
         encoder: options.encoder.clone(),
+        encoders: encoder::candidates(&options.encoder, is_local).await,
         bitrate_kbit: options.bitrate,
         profile: options.obs.profile.clone(),
         scene: options.scene.clone(),

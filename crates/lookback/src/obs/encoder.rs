@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::studio::{Version, VideoSettings};
+use super::studio::VideoSettings;
 
 /// Which encoder to use.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -144,13 +144,13 @@ pub(crate) fn fps(video: &VideoSettings) -> f64 {
     video.fps_numerator / video.fps_denominator.max(1.0)
 }
 
-/// The encoders to try, the best one first, for an OBS of this kind that runs here or elsewhere.
-pub(crate) async fn candidates(choice: &Choice, obs: &Version, is_local: bool) -> Vec<Encoder> {
+/// The encoders to try, the best one first, for an OBS that runs here or elsewhere.
+pub(crate) async fn candidates(choice: &Choice, is_local: bool) -> Vec<Encoder> {
     let names = match choice {
         Choice::Named(name) => vec![name.as_str()],
         Choice::Auto if is_local => {
             let mut names = Vec::new();
-            for name in hardware(&obs.platform, Path::new("/")) {
+            for name in hardware(std::env::consts::OS, Path::new("/")) {
                 if works(name).await {
                     names.push(name);
                 }
@@ -166,25 +166,22 @@ pub(crate) async fn candidates(choice: &Choice, obs: &Version, is_local: bool) -
 
 /// What the machine under `root` seems to be able to do. H.264 before HEVC: it plays in every browser and
 /// every editor.
-fn hardware(platform: &str, root: &Path) -> Vec<&'static str> {
+fn hardware(system: &str, root: &Path) -> Vec<&'static str> {
     let has = |path: &str| root.join(path).exists();
-    match platform {
+    match system {
         // The parts of the drivers that the encoders load.
-        "windows" => {
-            let system = "Windows/System32";
-            [
-                ("nvEncodeAPI64.dll", "h264_nvenc"),
-                ("amfrt64.dll", "h264_amf"),
-                ("libmfxhw64.dll", "h264_qsv"),
-                ("libvpl.dll", "h264_qsv"),
-            ]
-            .into_iter()
-            .filter(|(library, _)| has(&format!("{system}/{library}")))
-            .map(|(_, name)| name)
-            .take(2)
-            .collect()
-        }
-        "macos" | "osx" => vec!["h264_videotoolbox"],
+        "windows" => [
+            ("nvEncodeAPI64.dll", "h264_nvenc"),
+            ("amfrt64.dll", "h264_amf"),
+            ("libmfxhw64.dll", "h264_qsv"),
+            ("libvpl.dll", "h264_qsv"),
+        ]
+        .into_iter()
+        .filter(|(library, _)| has(&format!("Windows/System32/{library}")))
+        .map(|(_, name)| name)
+        .take(2)
+        .collect(),
+        "macos" => vec!["h264_videotoolbox"],
         _ => {
             let mut names = Vec::new();
             if has("dev/nvidiactl") {
@@ -305,33 +302,27 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             fs::write(path, text).expect("a file");
         };
-        for platform in ["debian", "windows"] {
-            assert_eq!(hardware(platform, root.path()), [""; 0]);
+        for system in ["linux", "windows"] {
+            assert_eq!(hardware(system, root.path()), [""; 0]);
         }
         assert_eq!(hardware("macos", root.path()), ["h264_videotoolbox"]);
         put("sys/class/drm/renderD128/device/vendor", "0x1002\n");
-        assert_eq!(hardware("debian", root.path()), [""; 0]);
+        assert_eq!(hardware("linux", root.path()), [""; 0]);
         put("sys/class/drm/renderD129/device/vendor", "0x8086\n");
         put("dev/nvidiactl", "");
-        assert_eq!(hardware("debian", root.path()), ["h264_nvenc", "h264_qsv"]);
+        assert_eq!(hardware("linux", root.path()), ["h264_nvenc", "h264_qsv"]);
         put("Windows/System32/amfrt64.dll", "");
         assert_eq!(hardware("windows", root.path()), ["h264_amf"]);
     }
 
     #[tokio::test]
     async fn software_is_the_last_resort_and_all_there_is_from_afar() {
-        let obs = Version {
-            obs_version: "30.0.0".to_owned(),
-            obs_web_socket_version: "5.3.0".to_owned(),
-            platform: "macos".to_owned(),
-            platform_description: String::new(),
-        };
-        let afar = candidates(&Choice::Auto, &obs, false).await;
+        let afar = candidates(&Choice::Auto, false).await;
         assert_eq!(afar, [Encoder::named(SOFTWARE)]);
-        let here = candidates(&Choice::Auto, &obs, true).await;
+        let here = candidates(&Choice::Auto, true).await;
         assert_eq!(here.last(), Some(&Encoder::named(SOFTWARE)));
         let named = Choice::Named("hevc_nvenc".to_owned());
-        let named = candidates(&named, &obs, false).await;
+        let named = candidates(&named, false).await;
         assert_eq!(named, [Encoder::named("hevc_nvenc")]);
     }
 

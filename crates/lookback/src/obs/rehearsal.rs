@@ -35,6 +35,7 @@ pub(super) struct World {
     pub(super) program: String,
     pub(super) inputs: BTreeMap<String, Value>,
     pub(super) running: Vec<Output>,
+    pub(super) has_camera: bool,
     /// The encoders that work.
     pub(super) encoders: Vec<&'static str>,
 }
@@ -103,6 +104,7 @@ impl World {
             program: "Talk".to_owned(),
             inputs: BTreeMap::from([("Camera".to_owned(), json!({"device": 1}))]),
             running: Vec::new(),
+            has_camera: false,
             encoders: vec!["libx264"],
         }
     }
@@ -157,6 +159,7 @@ pub(super) struct Stage {
     lives: Mutex<usize>,
     /// Pictures that have arrived.
     pictures: Mutex<u32>,
+    told: Mutex<Vec<String>>,
     pub(super) yes: bool,
 }
 
@@ -171,12 +174,18 @@ impl Stage {
             world: Mutex::new(world),
             lives: Mutex::new(requests),
             pictures: Mutex::new(0),
+            told: Mutex::default(),
             yes: false,
         }
     }
 
     pub(super) fn world(&self) -> World {
         self.world.lock().expect("nobody panics with it").clone()
+    }
+
+    /// What the operator has heard.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.told.lock().expect("nobody panics with it").clone()
     }
 
     /// The world as OBS finds it when it is started again.
@@ -189,7 +198,10 @@ impl Stage {
 }
 
 impl Operator for Stage {
-    fn tell(&self, _: &str) {}
+    fn tell(&self, step: &str) {
+        let mut told = self.told.lock().expect("nobody panics with it");
+        told.push(step.to_owned());
+    }
 
     fn may_stop(&self, _: &[Output]) -> bool {
         self.yes
@@ -297,9 +309,9 @@ impl World {
                 "baseWidth": self.video("BaseCX", 1280.0), "baseHeight": self.video("BaseCY", 720.0),
                 "outputWidth": self.video("BaseCX", 1280.0), "outputHeight": self.video("BaseCY", 720.0)})
             }
-            "GetSceneCollectionList" => {
-                json!({"currentSceneCollectionName": "C", "sceneCollections": ["C"]})
-            }
+            // Older ones look for the files, and find none while they save.
+            "GetSceneCollectionList" => json!({"currentSceneCollectionName": "C",
+                "sceneCollections": if self.version.has_uuids { vec!["C"] } else { vec![] }}),
             "GetStreamStatus" | "GetRecordStatus" => {
                 let output = match request {
                     "GetStreamStatus" => Output::Stream,
@@ -307,7 +319,19 @@ impl World {
                 };
                 json!({"outputActive": self.running.contains(&output)})
             }
+            "GetVirtualCamStatus" if self.has_camera => {
+                json!({"outputActive": self.running.contains(&Output::VirtualCamera)})
+            }
             "GetReplayBufferStatus" | "GetVirtualCamStatus" => return Err(UNAVAILABLE),
+            "StartVirtualCam" => {
+                self.running.push(Output::VirtualCamera);
+                Value::Null
+            }
+            "StopVirtualCam" => {
+                self.running
+                    .retain(|output| *output != Output::VirtualCamera);
+                Value::Null
+            }
             "StartRecord" => {
                 let encoder = self.advanced("FFVEncoder").unwrap_or_default().to_owned();
                 if self.encoders.contains(&encoder.as_str()) {
@@ -404,181 +428,4 @@ impl World {
     }
 }
 
-mod tests {
-    use super::super::encoder::Choice;
-    use super::super::setup::{Outcome, Plan, Wanted};
-    use super::super::undo::{Undone, undo};
-    use super::*;
-
-    fn wanted() -> Wanted {
-        Wanted {
-            encoder: Choice::Named("libx264".to_owned()),
-            bitrate_kbit: None,
-            profile: "lookback".to_owned(),
-            scene: "Replay".to_owned(),
-            server: "127.0.0.1:1688".parse().expect("an address"),
-            query: String::new(),
-            is_local: true,
-        }
-    }
-
-    async fn set_up(stage: &Stage, wanted: &Wanted) -> Result<Outcome, String> {
-        let plan = Plan::make(stage, stage, wanted).await;
-        let plan = plan.map_err(|failure| failure.to_string())?;
-        let outcome = plan.carry_out(stage, stage, stage).await;
-        outcome.map_err(|failure| failure.to_string())
-    }
-
-    /// Undoing it leaves what there was.
-    async fn undoes(world: World, before: &World) {
-        let stage = Stage::new(world);
-        let undone = undo(&stage, "lookback", &stage)
-            .await
-            .expect("it can be undone");
-        assert_eq!(undone.left, [""; 0]);
-        assert_eq!(&stage.reopened(), before);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn every_obs_is_set_up_and_put_back() {
-        for version in VERSIONS {
-            let before = World::new(version);
-            let stage = Stage::new(before.clone());
-            let outcome = set_up(&stage, &wanted()).await;
-            assert!(
-                matches!(outcome, Ok(Outcome::Done(_))),
-                "{version:?}: {outcome:?}"
-            );
-            let after = stage.world();
-            assert_eq!(after.profiles["Mine"], before.profiles["Mine"]);
-            assert_eq!(after.scenes["Talk"], before.scenes["Talk"]);
-            assert_eq!(after.program, "Talk");
-            // Half a second at the rate of the copy, and all of its canvas.
-            assert_eq!(after.advanced("FFVGOPSize"), Some("30"));
-            assert_eq!(after.scenes["Replay"][&7].1["boundsHeight"], 1080.0);
-            let hotkey = ("Hotkeys".to_owned(), "OBSBasic.StartStreaming".to_owned());
-            assert!(after.profiles["lookback"].contains_key(&hotkey));
-
-            let outcome = set_up(&stage, &wanted()).await;
-            assert!(
-                matches!(outcome, Ok(Outcome::Unchanged(_))),
-                "{version:?}: {outcome:?}"
-            );
-            assert_eq!(stage.world(), after);
-            undoes(after, &before).await;
-        }
-    }
-
-    /// Wherever OBS is closed in the middle, the next set-up completes it, and so does undoing.
-    #[tokio::test(start_paused = true)]
-    async fn a_set_up_that_is_cut_short_is_completed_or_undone() {
-        let before = World::new(VERSIONS[1]);
-        let mut unmarked = 0;
-        for requests in 0.. {
-            let stage = Stage::living(before.clone(), requests);
-            if set_up(&stage, &wanted()).await.is_ok() {
-                assert!(requests > 100, "{requests} requests");
-                break;
-            }
-            let left = stage.reopened();
-            let completed = Stage::new(left.clone());
-            match set_up(&completed, &wanted()).await {
-                Ok(_) => undoes(completed.world(), &before).await,
-                // Between the making of the profile and the first word in it.
-                Err(error) => {
-                    assert!(error.contains("Profile > Remove"), "{requests}: {error}");
-                    unmarked += 1;
-                    continue;
-                }
-            }
-            undoes(left, &before).await;
-        }
-        assert_eq!(unmarked, UNMARKED, "so many requests stand between the two");
-    }
-
-    /// While OBS makes the profile, and while the journal for it is put together.
-    const UNMARKED: usize = 1;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_next_encoder_is_tried_and_the_last_failure_told() {
-        let mut world = World::new(VERSIONS[1]);
-        world.encoders.clear();
-        let stage = Stage::new(world);
-        let error = set_up(&stage, &wanted())
-            .await
-            .expect_err("no encoder works");
-        assert!(
-            error.contains("libx264") && error.contains("--encoder"),
-            "{error}"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_is_ended_unasked() {
-        let mut world = World::new(VERSIONS[4]);
-        world.running = vec![Output::Stream, Output::Recording];
-        world.encoders.push("libx265");
-        let mut stage = Stage::new(world.clone());
-        let error = set_up(&stage, &wanted()).await.expect_err("it is busy");
-        assert!(
-            error.contains("the stream, the recording") && error.contains("--yes"),
-            "{error}"
-        );
-        assert_eq!(stage.world(), world);
-        stage.yes = true;
-        assert!(set_up(&stage, &wanted()).await.is_ok());
-        let undone = undo(&stage, "lookback", &stage)
-            .await
-            .expect("it can be undone");
-        assert_eq!(
-            undone,
-            Undone {
-                was_set_up: true,
-                left: Vec::new()
-            }
-        );
-        // The recording of before goes on; a stream is the user's to begin.
-        assert_eq!(stage.world().running, [Output::Recording]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn names_of_the_users_are_not_taken() {
-        let wanted = |profile: &str, scene: &str| Wanted {
-            profile: profile.to_owned(),
-            scene: scene.to_owned(),
-            ..wanted()
-        };
-        let before = World::new(VERSIONS[1]);
-        for (profile, scene, option) in [
-            ("Mine", "Replay", "--profile"),
-            ("lookback", "Talk", "--scene"),
-            ("lookback", "Camera", "--scene"),
-        ] {
-            let stage = Stage::new(before.clone());
-            let error = set_up(&stage, &wanted(profile, scene)).await;
-            let error = error.expect_err("it is the user's");
-            assert!(error.contains(option), "{error}");
-            assert_eq!(stage.world(), before);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_second_lookback_does_not_take_over() {
-        let stage = Stage::new(World::new(VERSIONS[1]));
-        set_up(&stage, &wanted()).await.expect("a set-up");
-        let other = Wanted {
-            server: "127.0.0.1:1700".parse().expect("an address"),
-            ..wanted()
-        };
-        let error = set_up(&stage, &other).await.expect_err("it is taken");
-        assert!(error.contains("http://127.0.0.1:1688"), "{error}");
-        let elsewhere = Wanted {
-            scene: "Again".to_owned(),
-            ..wanted()
-        };
-        let error = set_up(&stage, &elsewhere)
-            .await
-            .expect_err("it has a scene");
-        assert!(error.contains("undo first"), "{error}");
-    }
-}
+mod tests;

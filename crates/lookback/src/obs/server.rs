@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::path::Path;
 
 use crate::client::{self, Failure, ServerOptions};
 use crate::http::{ChannelStatus, Status};
@@ -76,7 +75,7 @@ fn is_pipe(source: &str) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;
-        std::fs::metadata(Path::new(source)).is_ok_and(|found| found.file_type().is_fifo())
+        std::fs::metadata(source).is_ok_and(|found| found.file_type().is_fifo())
     }
     #[cfg(not(unix))]
     {

@@ -6,11 +6,13 @@
 //! [`Journal`] says what was there, so that a set-up that was cut short is completed by the next one or
 //! undone.
 
+mod entering;
+
 use super::connection::Refusal;
 use super::encoder::{self, Choice, Encoder};
 use super::journal::{Done, Journal, Output};
 use super::outputs;
-use super::profile::{self, Copied, Recording};
+use super::profile::{self, Recording};
 use super::record::{self, Proof, Unproven};
 use super::scene;
 use super::server::{self, Server};
@@ -22,6 +24,8 @@ use crate::settings::Endpoint;
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) encoder: Choice,
+    /// What that comes to, in the order in which they are tried; one at least.
+    pub(crate) encoders: Vec<Encoder>,
     /// Kilobits each second; without it what the size of the pictures asks for.
     pub(crate) bitrate_kbit: Option<u32>,
     pub(crate) profile: String,
@@ -124,13 +128,11 @@ impl<'a> Plan<'a> {
         let Wanted {
             profile,
             scene,
-            encoder,
+            encoders,
             ..
         } = self.wanted;
-        let encoder = match encoder {
-            Choice::Auto => "the best encoder that works here",
-            Choice::Named(name) => name,
-        };
+        let encoders: Vec<&str> = encoders.iter().map(|it| it.name.as_str()).collect();
+        let encoders = encoders.join(", or else ");
         let mut steps = vec![format!(
             "find OBS {} on {}",
             self.obs.obs_version, self.obs.platform
@@ -148,7 +150,7 @@ impl<'a> Plan<'a> {
         });
         steps.extend([
             format!(
-                "have {profile} record MPEG-TS into {} with {encoder}",
+                "have {profile} record MPEG-TS into {} with {encoders}",
                 self.ways[0]
             ),
             "leave the profile and enter it again, so that OBS takes the values".to_owned(),
@@ -208,6 +210,10 @@ impl<'a> Plan<'a> {
         if let Some(outcome) = self.intact(studio, server).await? {
             return Ok(outcome);
         }
+        if !self.running.contains(&Output::Recording) {
+            // Then whatever is connected is not OBS, and nothing need be ended to find that out.
+            record::until_free(server).await?;
+        }
         self.stop_outputs(studio, operator).await?;
         record::until_free(server).await?;
         let mut journal = self.enter_profile(studio).await?;
@@ -215,17 +221,12 @@ impl<'a> Plan<'a> {
             "profile {}, a copy of {}",
             self.wanted.profile, journal.profile
         ));
-        let encoders = self.encoders().await;
-        let video = self
-            .rebuild_outputs(studio, &encoders, &journal.profile)
-            .await?;
+        let video = self.rebuild_outputs(studio, &journal.profile).await?;
         scene::make(studio, &self.wanted.scene, &self.wanted.feed(), &video)
             .await
             .map_err(at("the scene cannot be made"))?;
         operator.tell(&format!("scene {}", self.wanted.scene));
-        let (proof, bitrate_kbit) = self
-            .record(studio, server, operator, &encoders, &video)
-            .await?;
+        let (proof, bitrate_kbit) = self.record(studio, server, operator, &video).await?;
         let unsaved = at("what was done cannot be noted in OBS");
         let fingerprint = scene::current_fingerprint(studio, &self.wanted.scene);
         journal.done = Some(Done {
@@ -236,11 +237,14 @@ impl<'a> Plan<'a> {
                 .map_err(&unsaved)?,
             scene: fingerprint.await.map_err(&unsaved)?.unwrap_or_default(),
         });
-        journal.write(studio).await.map_err(&unsaved)?;
         if journal.interrupted.contains(&Output::VirtualCamera) {
             let restarted = Output::VirtualCamera.start(studio).await;
             restarted.map_err(at("the virtual camera cannot be started again"))?;
+            journal
+                .interrupted
+                .retain(|output| *output != Output::VirtualCamera);
         }
+        journal.write(studio).await.map_err(&unsaved)?;
         Ok(Outcome::Done(proof))
     }
 
@@ -308,99 +312,6 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Has OBS in our profile, with the journal and a copy of the user's settings in it.
-    async fn enter_profile(&self, studio: &impl Studio) -> Result<Journal, Failure> {
-        let ours = &self.wanted.profile;
-        let uncopied = at("the profile cannot be copied");
-        let base = self.leave_profile(studio).await?;
-        let copied = Copied::read(studio).await.map_err(&uncopied)?;
-        let fresh = self.begin(studio, base, &copied).await.map_err(&uncopied)?;
-        let journal = match self.profiles.names.contains(ours) {
-            true => self.enter_again(studio, fresh).await?,
-            false => {
-                let made = studio::create_profile(studio, ours).await;
-                made.map_err(at("the profile cannot be made"))?;
-                fresh
-            }
-        };
-        journal.write(studio).await.map_err(&uncopied)?;
-        copied.write(studio).await.map_err(&uncopied)?;
-        Ok(journal)
-    }
-
-    /// Has OBS in the profile that is to be copied, and gives its name. A set-up that was cut short may
-    /// have left it in ours.
-    async fn leave_profile(&self, studio: &impl Studio) -> Result<String, Failure> {
-        let Some(journal) = &self.journal else {
-            return Ok(self.profiles.current.clone());
-        };
-        let base = &journal.profile;
-        if !self.profiles.names.contains(base) {
-            return Err(Failure::mistake(format!(
-                "the profile {base}, which {} is a copy of, is gone: switch to the profile that you want \
-                 to go on with, and try again",
-                self.wanted.profile
-            )));
-        }
-        let unswitched = at("OBS does not change its profile");
-        journal.complete_sound(studio).await.map_err(&unswitched)?;
-        studio::switch_profile(studio, base)
-            .await
-            .map_err(&unswitched)?;
-        Ok(base.clone())
-    }
-
-    /// Enters a profile of that name that is there already, and goes on with its journal. If it is not
-    /// ours after all, it is left again.
-    async fn enter_again(&self, studio: &impl Studio, fresh: Journal) -> Result<Journal, Failure> {
-        let unswitched = at("OBS does not change its profile");
-        let entered = studio::switch_profile(studio, &self.wanted.profile).await;
-        entered.map_err(&unswitched)?;
-        let journal = Journal::read(studio).await;
-        let journal = journal.map_err(at("the profile cannot be read"));
-        let ours = match journal.and_then(|journal| own(journal, self.wanted)) {
-            Ok(old) => self.check_scene(studio, Some(&old)).await.map(|()| old),
-            Err(failure) => Err(failure),
-        };
-        match ours {
-            Ok(old) => Ok(Journal {
-                profile: fresh.profile,
-                sound: fresh.sound,
-                done: None,
-                ..old
-            }),
-            Err(failure) => {
-                let back = studio::switch_profile(studio, &self.profiles.current).await;
-                back.map_err(&unswitched)?;
-                Err(failure)
-            }
-        }
-    }
-
-    /// What is there before anything is done.
-    async fn begin(
-        &self,
-        studio: &impl Studio,
-        base: String,
-        copied: &Copied,
-    ) -> Result<Journal, Refusal> {
-        Ok(Journal {
-            server: self.wanted.server_url(),
-            profile: base,
-            collection: studio::collections(studio).await?.current,
-            program: studio::scenes(studio).await?.program,
-            interrupted: self.running.clone(),
-            sound: copied.sound(),
-            scene: self.wanted.scene.clone(),
-            source: scene::source_in(&self.wanted.scene),
-            done: None,
-        })
-    }
-
-    async fn encoders(&self) -> Vec<Encoder> {
-        encoder::candidates(&self.wanted.encoder, &self.obs, self.wanted.is_local).await
-    }
-
     fn recording<'b>(
         &self,
         encoder: &'b Encoder,
@@ -421,12 +332,11 @@ impl<'a> Plan<'a> {
     async fn rebuild_outputs(
         &self,
         studio: &impl Studio,
-        encoders: &[Encoder],
         base: &str,
     ) -> Result<VideoSettings, Failure> {
         let unset = at("OBS cannot be told how to record");
         let video = studio::video_settings(studio).await.map_err(&unset)?;
-        let recording = self.recording(&encoders[0], &self.ways[0], &video);
+        let recording = self.recording(&self.wanted.encoders[0], &self.ways[0], &video);
         recording.write(studio).await.map_err(&unset)?;
         studio::switch_profile(studio, base).await.map_err(&unset)?;
         studio::switch_profile(studio, &self.wanted.profile)
@@ -441,9 +351,9 @@ impl<'a> Plan<'a> {
         studio: &impl Studio,
         server: &impl Server,
         operator: &impl Operator,
-        encoders: &[Encoder],
         video: &VideoSettings,
     ) -> Result<(Proof, u32), Failure> {
+        let encoders = &self.wanted.encoders;
         let first_way = encoders.iter().map(|encoder| (encoder, &self.ways[0]));
         let other_ways = self.ways[1..]
             .iter()

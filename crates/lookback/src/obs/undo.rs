@@ -99,7 +99,6 @@ fn own(journal: Option<Journal>, name: &str) -> Result<Journal, Failure> {
 fn to_start_again(journal: &Journal, running: &[Output], is_current: bool) -> Vec<Output> {
     let was = |output| journal.interrupted.contains(&output);
     let runs = |output| running.contains(&output);
-    let is_done = journal.done.is_some();
     [
         (
             Output::Recording,
@@ -117,10 +116,10 @@ fn to_start_again(journal: &Journal, running: &[Output], is_current: bool) -> Ve
                 runs(Output::ReplayBuffer)
             },
         ),
-        // The set-up starts it again by itself, when it comes to its end.
+        // The set-up starts it again by itself, unless it is cut short.
         (
             Output::VirtualCamera,
-            runs(Output::VirtualCamera) || (!is_done && was(Output::VirtualCamera)),
+            runs(Output::VirtualCamera) || was(Output::VirtualCamera),
         ),
     ]
     .into_iter()
@@ -138,7 +137,9 @@ async fn remove_scene(
     let name = &journal.scene;
     let collections = studio::collections(studio).await.map_err(&failed)?;
     let is_elsewhere = collections.current != journal.collection;
-    if !collections.names.contains(&journal.collection) {
+    // The current one may be missing in the list: older OBSes look for its file, which is not there for a
+    // moment while they save it.
+    if is_elsewhere && !collections.names.contains(&journal.collection) {
         return Ok(Vec::new());
     }
     if is_elsewhere {
