@@ -5,7 +5,7 @@
 //! [`setup`] prepares OBS and [`undo`] puts it back, by what the [`journal`] says, with a [`profile`] and a
 //! [`scene`] of our own; [`encoder`] and [`record`] are how it comes to record.
 //!
-//! The server stays connected in [`watch`], one task. What it decides by stands apart, without IO:
+//! The server stays connected in [`watch`], one task, for one [`session`] after the other. What it decides by stands apart, without IO:
 //! [`replay`] leads the program to a replay and back ([`stage`] does what it says), [`recording`] tells an
 //! error from a stop, [`media_keys`] is what OBS's own keys mean to a deck, [`health`] is what is wrong.
 
@@ -35,6 +35,7 @@ mod replies;
 mod report;
 mod scene;
 mod server;
+mod session;
 mod setup;
 mod stage;
 pub(crate) mod studio;

@@ -23,8 +23,11 @@ const FIRST_PICTURE: Duration = Duration::from_millis(120);
 /// A picture can be drawn for as long as a frame of OBS takes, which is 16 ms at 60 frames a second.
 const DRAW_EVERY: Duration = Duration::from_millis(5);
 
+/// How often the first picture is sent again where it was not drawn when it came.
+const CUES_MAX: u32 = 3;
+
 /// From the end of a replay in the deck until its last picture has been seen in OBS as long as the others.
-const LAST_PICTURE: Duration = Duration::from_millis(250);
+const LAST_PICTURE: Duration = Duration::from_millis(400);
 
 /// Between two attempts while another transition runs, which OBS does not let itself be interrupted in.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
@@ -49,7 +52,9 @@ pub(super) struct Press {
 pub(super) enum Do {
     /// The deck is to play.
     Play,
-    /// OBS is to draw this scene where nobody sees it.
+    /// The deck is to send its first picture again.
+    Cue,
+    /// OBS is to draw this scene's deck where nobody sees it; [`InstantReplay::drawn`] takes what came of it.
     Draw(String),
     /// OBS is to put this scene on the program; [`InstantReplay::switched`] takes how it went.
     Switch(String),
@@ -98,7 +103,12 @@ enum State {
     #[default]
     Away,
     /// The deck stands on its first picture.
-    Ready { at: Instant, draw_at: Instant },
+    Ready {
+        at: Instant,
+        draw_at: Instant,
+        is_drawn: bool,
+        cues: u32,
+    },
     /// OBS was told to show it.
     Entering { transition: Transition, over: bool },
     /// It is seen.
@@ -191,6 +201,8 @@ impl InstantReplay {
         self.state = State::Ready {
             at: now + FIRST_PICTURE,
             draw_at: now,
+            is_drawn: false,
+            cues: 0,
         };
         Vec::new()
     }
@@ -295,6 +307,13 @@ impl InstantReplay {
         }
     }
 
+    /// What was drawn is another picture than before the press.
+    pub(super) fn drawn(&mut self) {
+        if let State::Ready { is_drawn, .. } = &mut self.state {
+            *is_drawn = true;
+        }
+    }
+
     /// How [`Do::Switch`] went.
     pub(super) fn switched(&mut self, result: Result<(), NotSwitched>, now: Instant) -> Vec<Do> {
         let is_entering = matches!(self.state, State::Entering { .. });
@@ -304,7 +323,12 @@ impl InstantReplay {
             Err(NotSwitched::Busy) => {
                 let at = now + TRY_AGAIN;
                 self.state = match is_entering {
-                    true => State::Ready { at, draw_at: now },
+                    true => State::Ready {
+                        at,
+                        draw_at: at,
+                        is_drawn: true,
+                        cues: 0,
+                    },
                     false => State::Returning { at },
                 };
                 Vec::new()
@@ -323,7 +347,7 @@ impl InstantReplay {
     pub(super) fn wake_at(&self) -> Option<Instant> {
         match &self.state {
             State::Away | State::On => None,
-            State::Ready { at, draw_at } => Some(*at.min(draw_at)),
+            State::Ready { at, draw_at, .. } => Some(*at.min(draw_at)),
             State::Returning { at } => Some(*at),
             State::Entering { transition, .. } | State::Leaving { transition, .. } => {
                 Some(transition.limit)
@@ -338,10 +362,29 @@ impl InstantReplay {
         }
         match std::mem::take(&mut self.state) {
             State::Away | State::On => Vec::new(),
-            State::Ready { at, .. } if now < at => {
-                let draw_at = now + DRAW_EVERY;
-                self.state = State::Ready { at, draw_at };
+            State::Ready {
+                at, is_drawn, cues, ..
+            } if now < at => {
+                self.state = State::Ready {
+                    at,
+                    draw_at: now + DRAW_EVERY,
+                    is_drawn,
+                    cues,
+                };
                 vec![Do::Draw(self.scene.clone())]
+            }
+            State::Ready {
+                is_drawn: false,
+                cues,
+                ..
+            } if cues < CUES_MAX => {
+                self.state = State::Ready {
+                    at: now + FIRST_PICTURE,
+                    draw_at: now,
+                    is_drawn: false,
+                    cues: cues + 1,
+                };
+                vec![Do::Cue]
             }
             State::Ready { .. } => {
                 self.state = State::Entering {

@@ -22,6 +22,10 @@ struct Rig {
     answers: Vec<Shown>,
     /// When the scene of the replay was drawn last.
     drawn: Option<Instant>,
+    /// Whether another picture comes of it.
+    draws: bool,
+    /// How often the first picture was asked for again.
+    cues: u32,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,6 +49,8 @@ impl Rig {
             deck: Deck::Empty,
             answers: Vec::new(),
             drawn: None,
+            draws: true,
+            cues: 0,
         };
         rig.meets();
         rig
@@ -133,7 +139,11 @@ impl Rig {
                 Do::Draw(scene) => {
                     assert_ne!(scene, self.program, "that is drawn anyway");
                     self.drawn = Some(self.now);
+                    if self.draws {
+                        self.replay.drawn();
+                    }
                 }
+                Do::Cue => self.cues += 1,
                 Do::Switch(scene) => {
                     let result = self.switch(&scene);
                     let more = self.replay.switched(result, self.now);
@@ -199,6 +209,25 @@ fn it_plays_when_the_transition_has_ended_and_goes_back_when_the_replay_has() {
         assert_eq!(rig.program, "Game");
         assert_eq!(rig.replay.wake_at(), None, "nothing is left to do");
     }
+}
+
+/// A replay of a still scene, or an OBS that draws too rarely: it is shown all the same.
+#[test]
+fn a_picture_that_is_not_drawn_is_sent_again_a_few_times() {
+    let mut rig = Rig::new(FADE);
+    rig.draws = false;
+    rig.press();
+    rig.passes(FIRST_PICTURE * (CUES_MAX + 1));
+    assert_eq!(
+        (rig.cues, &rig.answers[..]),
+        (CUES_MAX, &[Shown::OnProgram][..])
+    );
+    rig.passes(FADE);
+    assert_eq!(rig.plays_since(), rig.now);
+    let mut rig = Rig::new(FADE);
+    rig.press();
+    rig.passes(FIRST_PICTURE);
+    assert_eq!((rig.cues, &rig.answers[..]), (0, &[Shown::OnProgram][..]));
 }
 
 #[test]
