@@ -240,10 +240,9 @@ fn parts_are_waited_for_and_make_up_the_segments() {
     };
     recording.server.wait_for_window(5.0);
     let first = load("");
-    assert!(
-        first.contains("CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK="),
-        "{first}"
-    );
+    for word in ["CAN-BLOCK-RELOAD=YES", "PART-HOLD-BACK="] {
+        assert!(first.contains(word), "{first}");
+    }
     parsed(first.as_bytes());
     let mut edge = Edge::of(&first);
     let mut seen: BTreeMap<u64, Vec<(String, Vec<u8>)>> = BTreeMap::new();
@@ -353,11 +352,12 @@ fn the_list_grows_and_players_follow() {
     eventually("mpv plays beyond what was there when it began", || {
         (mpv.position() > from + 4.0).then_some(())
     });
-    // Its demuxer reads the map again with each new playlist, and says so.
+    // Its demuxer reads the map again with each new playlist, and says so; so it does when the machine is busy.
+    let usual = ["Found duplicated MOOV Atom", "Audio device underrun"];
     let complaints = mpv.complaints();
     let mut others = complaints
         .lines()
-        .filter(|line| !line.contains("Found duplicated MOOV Atom"));
+        .filter(|line| !usual.iter().any(|usual| line.contains(usual)));
     assert_eq!(others.next(), None);
 }
 
