@@ -252,6 +252,10 @@ fn the_timeline_leads_anywhere_while_recording_goes_on() {
     browser.click("#live");
     browser.until(&format!("{slider}.includes('at the live picture')"));
     stage.shows_live();
+    // With whole segments alone it would never be nearer than two of them.
+    browser.until(&format!(
+        "document.querySelector('lookback-timeline').model.window().to - {POSITION} < 2000"
+    ));
 }
 
 /// Name, tags, search, lock, trim, delete and undo.

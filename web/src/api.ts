@@ -3,6 +3,7 @@
 import { strings } from "./strings";
 import {
   begunJob,
+  instant,
   presets,
   problem,
   savedReplay,
@@ -91,6 +92,12 @@ export const api = {
   export: async (id: string, format: string): Promise<Job> =>
     begunJob(await ask("POST", `replays/${part(id)}/export`, { format }), "job"),
   endJob: (id: string) => ask("DELETE", `jobs/${part(id)}`),
+
+  /** Keeps the last seconds, and puts them on OBS's program: gives what OBS did not do. */
+  instantReplay: async (channel: string, deck: string, speed: number): Promise<string[]> => {
+    const answer = instant(await ask("POST", "obs/replay", { channel, deck, speed }), "replay");
+    return answer.problems.map(({ hint }) => hint);
+  },
 
   hasLibrary: (): Promise<boolean> => ask("GET", "library").then(() => true, () => false),
 

@@ -297,6 +297,15 @@ export class App {
     }
   }
 
+  /** The last seconds in slow motion on OBS's program. */
+  async instantReplay(): Promise<void> {
+    const deck = this.store.decks[0]?.name;
+    if (!deck || !this.mayChange || this.store.obs?.state !== "connected") return;
+    const speed = this.picture?.speed ?? 1;
+    const left = await this.attempt(() => api.instantReplay(this.channel, deck, speed < 1 ? speed : 0.5));
+    for (const hint of left ?? []) this.toasts.show(hint);
+  }
+
   async openConvert(replay: string): Promise<void> {
     this.dialog = { kind: "convert", replay };
     this.changed();

@@ -38,6 +38,7 @@ const KEYS: Record<string, Run> = {
   x: (app) => app.clearMarks(),
   s: (app) => app.mayChange && app.viewing === null && void app.save(),
   p: (app) => app.putOnAir(),
+  r: (app) => void app.instantReplay(),
   home: toStart,
   end: toEnd,
   "+": () => timelineElement()?.zoom("in"),

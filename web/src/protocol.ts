@@ -173,6 +173,9 @@ export const session = object({ access: word("none", "view", "full"), token: fla
 export type Session = Of<typeof session>;
 export type Access = Session["access"];
 
+/** `POST obs/replay`. */
+export const instant = object({ problems: list(object({ hint: text })) });
+
 export const savedReplay: Shape<Replay> = replay;
 export const begunJob: Shape<Job> = job;
 export const problem = object({ code: text, detail: text });

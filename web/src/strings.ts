@@ -152,6 +152,8 @@ export const strings = {
   asRecorded: "export",
   noConversions: "Conversions need ffmpeg on this machine. Downloading as MP4 works without it.",
 
+  instantReplay: "Instant replay in OBS",
+  instantReplayTip: "Keeps the last 8 seconds, and shows them in slow motion on OBS's program",
   decks: "Decks",
   deckHint: (url: string) => `Add ${url} as a media source in OBS to show what this deck plays.`,
   deckStates: { idle: "Idle", paused: "Paused", playing: "Playing" },
@@ -187,6 +189,7 @@ export const strings = {
     ["S", "Save the marked part, or the last 10 seconds"],
     ["1  2  3  4", "Save the last 5, 10, 30, 60 seconds"],
     ["P", "Play what is marked or watched on air"],
+    ["R", "Instant replay in OBS, if it is connected"],
     ["Home  End", "Start of the window, live"],
     ["+  −  0", "Zoom the timeline, whole window"],
     ["M", "Sound on or off"],

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { moment, moved, panned, showing, step, ticks, whole, x, zoomed, type View } from "../src/timeline/scale";
+import { closeStep, moment, moved, panned, showing, step, ticks, whole, x, zoomed, type View } from "../src/timeline/scale";
 
 const window = { from: 1_000_000, to: 1_600_000 };
 const length = (view: View): number => view.to - view.from;
@@ -67,4 +67,15 @@ test("marks stand at round moments with room between them", () => {
     expect(at.length).toBeLessThanOrEqual(width / 80 + 1);
     for (const tick of at) expect(tick % every).toBe(0);
   }
+});
+
+test("thumbnails stand close, and at the same moments while the window grows a little", () => {
+  for (let length = 5000; length < 1e8; length *= 1.37) {
+    const every = closeStep({ from: 0, to: length }, 900, 60);
+    const wide = (every / length) * 900;
+    expect(wide).toBeGreaterThanOrEqual(60 - 1e-6);
+    if (length > 20_000) expect(wide).toBeLessThanOrEqual(60 * 1.26);
+  }
+  const at = (length: number): number => closeStep({ from: 0, to: length }, 900, 60);
+  expect(at(100_000)).toBe(at(101_000));
 });

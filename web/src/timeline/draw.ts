@@ -4,7 +4,7 @@ import { clock } from "../format";
 import type { Stretch } from "../protocol";
 import type { Span } from "../store";
 import type { Film } from "./film";
-import { step, ticks, x, type View } from "./scale";
+import { closeStep, step, ticks, x, type View } from "./scale";
 
 export interface Marks {
   from: number | null;
@@ -137,9 +137,9 @@ function runs(context: Context, width: number, { top, height }: Band, scene: Sce
 function film(context: Context, width: number, { top, height }: Band, scene: Scene): void {
   const { view, film, channel, window } = scene;
   const tall = height * 0.62;
-  const every = step(view, width, tall * (16 / 9));
+  const every = closeStep(view, width, tall * (16 / 9) + 2);
   const shown = (every / (view.to - view.from)) * width;
-  film.begin();
+  film.begin(every);
   for (const moment of ticks({ from: view.from - every, to: view.to }, every)) {
     if (moment > window.to - 1000 || moment < window.from + 1000) continue;
     const picture = film.picture(channel, moment);

@@ -10,7 +10,7 @@ import type { Span } from "../store";
 import { strings } from "../strings";
 import { colors, draw, stretches, type Colors, type Marks } from "./draw";
 import { Film } from "./film";
-import { moment, moved, panned, showing, step, whole, x, zoomed, type View } from "./scale";
+import { moment, moved, panned, showing, whole, x, zoomed, type View } from "./scale";
 
 export interface Model {
   channel: string;
@@ -235,8 +235,7 @@ export class TimelineElement extends HTMLElement {
     const segment = run?.segments.findLast(({ start }) => Date.parse(start) <= at);
     const rate = segment ? strings.bitrate(bitrate((segment.bytes * 8) / Math.max(0.05, segment.duration_s))) : "";
     this.tipText.textContent = [clock(at, true), run ? rate : strings.gap].filter(Boolean).join("  ");
-    const every = step(view, this.clientWidth, 160);
-    const picture = this.film.picture(model.channel, Math.floor(at / every) * every);
+    const picture = this.film.before(model.channel, at);
     this.tipPicture.hidden = !picture;
     if (picture) {
       this.tipPicture.width = picture.width;

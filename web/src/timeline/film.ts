@@ -11,6 +11,9 @@ const KEPT_MAX = 300;
 const ASK_AGAIN_MS = 60_000;
 
 export class Film {
+  /** How far apart they stand, in milliseconds. */
+  every = 1000;
+
   private readonly pictures = new Map<string, ImageBitmap | "loading" | "none">();
   private queue: string[] = [];
   private loading = 0;
@@ -24,8 +27,14 @@ export class Film {
   }
 
   /** Begins a round of asking: what was asked for before and is not seen any more is left. */
-  begin(): void {
+  begin(every: number): void {
+    this.every = every;
     this.queue = [];
+  }
+
+  /** The one that stands at a moment or before it. */
+  before(channel: string, moment: number): ImageBitmap | null {
+    return this.picture(channel, Math.floor(moment / this.every) * this.every);
   }
 
   picture(channel: string, moment: number): ImageBitmap | null {

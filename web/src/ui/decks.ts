@@ -14,7 +14,12 @@ const LAST = [5, 10, 30];
 
 export function decks(app: App): TemplateResult {
   return html`<section class="panel decks" aria-labelledby="decks-title">
-    <div class="head"><h2 id="decks-title">${strings.decks}</h2></div>
+    <div class="head">
+      <h2 id="decks-title">${strings.decks}</h2>
+      ${app.mayChange && app.store.obs?.state === "connected"
+        ? html`<button class="primary chip" id="instant" title="${strings.instantReplayTip} (R)" ?disabled=${app.window() === null} @click=${() => void app.instantReplay()}>${strings.instantReplay}</button>`
+        : nothing}
+    </div>
     ${app.store.decks.map((deck) => panel(app, deck))}
   </section>`;
 }
