@@ -31,8 +31,13 @@ pub(crate) struct DoctorOptions {
     /// Where obs-websocket listens [default: 127.0.0.1:4455, where it may be missing].
     #[arg(long, value_name = "HOST:PORT")]
     obs: Option<Endpoint>,
-    /// File with the password of obs-websocket; also in LOOKBACK_OBS_PASSWORD.
-    #[arg(long, value_name = "FILE")]
+    /// File with the password of obs-websocket; LOOKBACK_OBS_PASSWORD holds the password itself.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOOKBACK_OBS_PASSWORD_FILE",
+        hide_env_values = true
+    )]
     password_file: Option<PathBuf>,
     /// The memory that lookback is to have, where none runs that could be asked.
     #[arg(
