@@ -206,7 +206,8 @@ impl Stage {
     }
 
     /// What was recorded of the program since then shows this replay, and of the card nothing else. What stands
-    /// before it moves may be a picture of the run-up to the first, from the keyframe before it on.
+    /// before it moves may be a picture of the run-up to the first, from the keyframe before it on. In between, an OBS
+    /// that also records leaves out pictures where the machine is small.
     fn shows_all_of(&self, replay: &Value, since: SystemTime, transition: &str) {
         let id = replay["id"].as_str().expect("an id");
         let wanted = card::counters(&self.server.url(&format!("/replays/{id}.mp4")));
@@ -225,7 +226,7 @@ impl Stage {
         let is_so = shown.is_sorted()
             && (first.saturating_sub(KEYFRAMES)..=first + 1).contains(&shown[0])
             && shown.ends_with(&[last])
-            && lost <= wanted.len() / 8;
+            && lost <= wanted.len() / 4;
         assert!(is_so, "{transition}, {first} to {last}: {program:?}");
     }
 

@@ -9,12 +9,6 @@
 //! [`replay`] leads the program to a replay and back ([`stage`] does what it says), [`recording`] tells an
 //! error from a stop, [`media_keys`] is what OBS's own keys mean to a deck, [`health`] is what is wrong.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "what asks OBS is added piece by piece on top of this"
-)]
-
 mod command;
 mod connection;
 mod destination;
@@ -43,7 +37,7 @@ mod undo;
 mod watch;
 
 pub(crate) use self::command::{ObsCommand, run};
-pub(crate) use self::connection::{Connection, Event, Events, OpenError, Refusal, Subscriptions};
+pub(crate) use self::connection::{Connection, OpenError, Refusal, Subscriptions};
 pub(crate) use self::password::Password;
 pub(crate) use self::replay::Shown;
 pub(crate) use self::studio::Studio;
