@@ -244,6 +244,29 @@ fn the_timeline_leads_anywhere_while_recording_goes_on() {
     assert!((0.35..0.65).contains(&middle), "{middle}");
     let received = stage.server.received();
     stage.server.wait_for_bytes(received + 1);
+
+    // Dragging goes where the pointer goes; a mark is taken along where it is taken hold of.
+    browser.press("k");
+    browser.drag("lookback-timeline", 0.8, 0.2);
+    let share = |moment: &str| {
+        let share = browser.eval(&format!(
+            "(() => {{ const model = document.querySelector('lookback-timeline').model;
+               const {{from, to}} = model.window(); return ({moment} - from) / (to - from); }})()"
+        ));
+        share.as_f64().expect("a share")
+    };
+    let there = share("model.position()");
+    assert!((0.1..0.3).contains(&there), "{there}");
+    browser.press("i");
+    let grip = browser.eval("document.querySelector('lookback-timeline').shareOf(document.querySelector('lookback-timeline').model.marks.from)");
+    browser.drag("lookback-timeline", grip.as_f64().expect("a share"), 0.5);
+    let marked = share("model.marks.from");
+    assert!((0.35..0.65).contains(&marked), "{marked}");
+    assert!(
+        (share("model.position()") - there).abs() < 0.1,
+        "one stays where one was"
+    );
+    browser.press("x");
     for _ in 0..8 {
         browser.press("+");
     }

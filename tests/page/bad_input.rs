@@ -145,6 +145,7 @@ fn a_token_is_asked_for_once() {
     let stage = Stage::of(server, folder);
     let browser = &stage.browser;
     browser.until("document.querySelector('#token')");
+    super::looks::judge(browser, "the question for the token");
     browser.write("#token", "correct-horse-battery-stable");
     browser.press("Enter");
     browser.until("document.querySelector('.toast.problem')");
@@ -187,10 +188,27 @@ fn pictures_that_the_browser_cannot_play() {
     let command = browser.eval("document.querySelector('.message .command').textContent.trim()");
     let address = stage.server.url("/hls/main/index.m3u8");
     assert_eq!(command, format!("mpv {address}"));
-    browser.click("[data-last='5']");
+    let still = "document.querySelector('lookback-live img')";
+    browser.until(&format!("{still}.naturalWidth > 0"));
+    browser.picture("laptop-unplayable");
+    browser.press("k");
+    browser.press("Home");
+    let time = format!("new URL({still}.src).pathname.match(/(\\d+)\\.jpg/)[1]");
+    browser.until(&format!(
+        "Math.abs({time} - {POSITION}) < 500 && {still}.complete"
+    ));
+    browser.press("i");
+    browser.press("ArrowRight");
+    browser.press("ArrowRight");
+    browser.press("ArrowRight");
+    browser.press("o");
+    browser.until("document.querySelector('#marked').textContent === '3.0 s marked'");
+    browser.click("#save");
     browser.until("document.querySelectorAll('.card').length === 1");
     browser.click("[aria-label='Last 5 s on deck main']");
     browser.until("document.querySelector('.deck .pill').textContent === 'On air'");
+    browser.click(".poster");
+    browser.until("document.querySelector('.message strong')?.textContent === 'This browser cannot play this replay'");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -123,6 +123,31 @@ impl Chromium {
         press("mouseReleased");
     }
 
+    /// Presses at one place of an element, moves to another, and lets go: both in shares of its width.
+    #[track_caller]
+    pub(crate) fn drag(&self, selector: &str, from: f64, to: f64) {
+        let mut place = self.place(selector);
+        let width = self.eval(&format!(
+            "document.querySelector({}).getBoundingClientRect().width",
+            json!(selector)
+        ));
+        let (middle, width) = (place["x"].as_f64(), width.as_f64());
+        let (middle, width) = (middle.expect("a place"), width.expect("a width"));
+        place["button"] = "left".into();
+        place["buttons"] = 1.into();
+        place["clickCount"] = 1.into();
+        for (kind, share) in [
+            ("mousePressed", from),
+            ("mouseMoved", (from + to) / 2.0),
+            ("mouseMoved", to),
+            ("mouseReleased", to),
+        ] {
+            place["type"] = kind.into();
+            place["x"] = (middle + (share - 0.5) * width).into();
+            self.command("Input.dispatchMouseEvent", place.clone());
+        }
+    }
+
     /// The middle of an element.
     #[track_caller]
     fn place(&self, selector: &str) -> Value {

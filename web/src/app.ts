@@ -3,8 +3,7 @@
 import { api, Refusal, type Load } from "./api";
 import { listen } from "./events";
 import type { Clip } from "./live/clip";
-import type { Live } from "./live/live";
-import type { Picture } from "./live/picture";
+import type { Player, Window } from "./live/picture";
 import type { Access, Job, Message, Preset, Replay, Session } from "./protocol";
 import { remembered } from "./remembered";
 import { Store, type Span } from "./store";
@@ -36,7 +35,7 @@ export class App {
   name = "";
   search = "";
   reel: string[] = [];
-  live: Live | null = null;
+  live: Window | null = null;
   clip: Clip | null = null;
   presets: Preset[] | null = null;
   /** The preset that was chosen last. */
@@ -86,7 +85,7 @@ export class App {
   }
 
   /** What keys and buttons for playing mean. */
-  get picture(): Picture | null {
+  get picture(): Player | null {
     return this.viewing === null ? this.live : this.clip;
   }
 
@@ -179,18 +178,29 @@ export class App {
     const what = marked
       ? { from: iso(marked.from), ...(this.marks.to === null ? {} : { to: iso(marked.to) }) }
       : { last: `${last ?? LAST_S}s` };
-    const name = this.name.trim();
+    const name = this.takeName();
     const saved = await this.attempt(() =>
       api.save({ ...this.angles(), ...what, ...(name ? { name } : {}) }),
     );
-    if (!saved) return;
-    this.name = "";
+    if (!saved) return this.giveBack(name);
     if (marked) this.marks = { from: null, to: null };
     this.toasts.show(strings.saved(saved.name), {
       label: strings.watch,
       run: () => this.view(saved.id),
     });
     if (saved.dropped > 0) this.toasts.show(strings.savedDropped(saved.dropped));
+  }
+
+  /** The name that was written: the field is free for the next one at once. */
+  private takeName(): string {
+    const name = this.name.trim();
+    this.name = "";
+    return name;
+  }
+
+  private giveBack(name: string): void {
+    this.name ||= name;
+    this.changed();
   }
 
   /** Of channels that are seen beside each other all are kept. */
@@ -258,10 +268,10 @@ export class App {
   }
 
   async makeReel(): Promise<void> {
-    const reel = await this.attempt(() => api.join(this.reel, this.name.trim() || strings.reelName));
-    if (!reel) return;
+    const name = this.takeName();
+    const reel = await this.attempt(() => api.join(this.reel, name || strings.reelName));
+    if (!reel) return this.giveBack(name);
     this.reel = [];
-    this.name = "";
     this.toasts.show(strings.saved(reel.name), { label: strings.watch, run: () => this.view(reel.id) });
   }
 

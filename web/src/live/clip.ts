@@ -3,13 +3,21 @@
 import { Picture } from "./picture";
 
 export class Clip extends Picture {
+  /** Whether the browser cannot play it. */
+  isUnplayable = false;
+
   constructor(video: HTMLVideoElement, changed: () => void) {
     super(video, changed);
     video.addEventListener("timeupdate", changed);
+    video.addEventListener("error", () => {
+      this.isUnplayable = video.error !== null;
+      changed();
+    });
   }
 
   load(url: string): void {
     const { speed } = this;
+    this.isUnplayable = false;
     this.video.src = url;
     this.speed = speed;
     this.play();

@@ -19,3 +19,20 @@ function mediaSource(): typeof MediaSource | null {
   const known = globalThis as unknown as Record<string, typeof MediaSource | undefined>;
   return known["ManagedMediaSource"] ?? known["MediaSource"] ?? null;
 }
+
+const NAMES: Record<string, string> = {
+  avc1: "H.264",
+  avc3: "H.264",
+  hvc1: "HEVC",
+  hev1: "HEVC",
+  av01: "AV1",
+  "mp4v.61": "MPEG-2",
+  "mp4v.60": "MPEG-2",
+};
+
+/** The codec of the pictures as people call it, with what it is exactly. */
+export function codecName({ video }: Channel): string {
+  const codec = video?.codec ?? "";
+  const name = NAMES[codec] ?? NAMES[codec.split(".")[0] ?? ""];
+  return name ? `${name} (${codec})` : codec;
+}

@@ -8,7 +8,7 @@
 
 import type Hls from "hls.js";
 
-import { Picture } from "./picture";
+import { Picture, type Window } from "./picture";
 
 /** How far behind a live picture may fall before it is brought back. */
 const LATE_S = 12;
@@ -19,14 +19,14 @@ const STEP_PAUSED_MS = 15;
 /** The very first pictures go before they can be shown. */
 const OLDEST_MARGIN_MS = 1500;
 
-export class Live extends Picture {
-  /** Whether the live edge is followed: until somebody goes elsewhere. */
+export class Live extends Picture implements Window {
   follows = true;
   trouble = false;
 
   private hls: Hls | null = null;
   private retry: number | undefined;
   private isOver = false;
+  private rests = false;
   /** Where to go as soon as there is a picture. */
   private wanted: number | null = null;
 
@@ -42,7 +42,6 @@ export class Live extends Picture {
     void this.load();
   }
 
-  /** When what is shown was recorded. */
   get time(): number | null {
     const at = this.video.currentTime;
     const fragments = this.fragments();
@@ -54,7 +53,6 @@ export class Live extends Picture {
     return start === null ? null : start + at * 1000;
   }
 
-  /** Shows the moment, and follows the live edge no longer. */
   seek(ms: number): void {
     this.follows = false;
     const at = this.placeOf(ms);
@@ -96,8 +94,7 @@ export class Live extends Picture {
     return super.speed;
   }
 
-  /** Keeps in step with another channel, by the clock. */
-  keepTo(other: Live): void {
+  keepTo(other: Window): void {
     const [mine, its] = [this.time, other.time];
     if (mine === null || its === null || this.video.seeking || this.video.readyState < 2) return;
     if (this.speed !== other.speed) this.speed = other.speed;
@@ -108,7 +105,6 @@ export class Live extends Picture {
     this.follows = other.follows;
   }
 
-  /** Keeps to the live edge, and within what is still there. Gives whether the moment had to be left. */
   tend(oldest: number): boolean {
     const late = this.hls?.latency ?? 0;
     if (this.follows && late > LATE_S && !this.video.paused) this.toLive();
@@ -118,8 +114,13 @@ export class Live extends Picture {
     return true;
   }
 
-  /** What is not watched is not loaded. */
+  get isResting(): boolean {
+    return this.rests;
+  }
+
   set isResting(rests: boolean) {
+    if (rests === this.rests) return;
+    this.rests = rests;
     if (rests) {
       this.video.pause();
       this.hls?.stopLoad();

@@ -2,7 +2,50 @@
 
 export const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
 
-export abstract class Picture {
+/** What buttons and keys can do with anything that is watched. */
+export interface Player {
+  readonly isPaused: boolean;
+  speed: number;
+  /** Pictures in a second. */
+  fps: number;
+  /** The next faster or slower one of the speeds. */
+  shift(step: 1 | -1): void;
+  play(): void;
+  pause(): void;
+  toggle(): void;
+  /** Goes so many pictures on, or back, and stands there. */
+  step(pictures: number): void;
+  /** Goes so many seconds on, or back. */
+  by(seconds: number): void;
+}
+
+/** The window of a channel, in whatever way it is shown. */
+export interface Window extends Player {
+  /** When what is shown was recorded. */
+  readonly time: number | null;
+  /** Whether the live edge is followed: until somebody goes elsewhere. */
+  follows: boolean;
+  readonly trouble: boolean;
+  /** Shows the moment, and follows the live edge no longer. */
+  seek(ms: number): void;
+  toLive(): void;
+  /** Keeps to the live edge, and within what is still there. Gives whether the moment had to be left. */
+  tend(oldest: number): boolean;
+  /** Keeps in step with another channel, by the clock. */
+  keepTo(other: Window): void;
+  /** What is not watched is not loaded. */
+  isResting: boolean;
+  end(): void;
+}
+
+/** The speed that comes next. */
+export function nextSpeed(now: number, step: 1 | -1): number {
+  const distances = SPEEDS.map((speed) => Math.abs(speed - now));
+  const at = distances.indexOf(Math.min(...distances));
+  return SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, at + step))]!;
+}
+
+export abstract class Picture implements Player {
   constructor(
     readonly video: HTMLVideoElement,
     protected readonly changed: () => void,
@@ -13,10 +56,8 @@ export abstract class Picture {
     this.watch();
   }
 
-  /** Pictures in a second. */
   fps = 30;
 
-  /** Goes so many seconds on, or back. */
   abstract by(seconds: number): void;
 
   get isPaused(): boolean {
@@ -33,14 +74,8 @@ export abstract class Picture {
     this.video.playbackRate = factor;
   }
 
-  /** The next faster or slower one of the speeds. */
   shift(step: 1 | -1): void {
-    const at = SPEEDS.reduce(
-      (best, speed, index) =>
-        Math.abs(speed - this.speed) < Math.abs(SPEEDS[best]! - this.speed) ? index : best,
-      0,
-    );
-    this.speed = SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, at + step))]!;
+    this.speed = nextSpeed(this.speed, step);
   }
 
   play(): void {

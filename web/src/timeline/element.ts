@@ -63,6 +63,11 @@ export class TimelineElement extends HTMLElement {
     cancelAnimationFrame(this.frame);
   }
 
+  /** Where in the element a moment lies, from 0 to 1. */
+  shareOf(moment: number): number {
+    return this.view ? x(this.view, moment, 1) : 0;
+  }
+
   zoom(way: "in" | "out" | "whole"): void {
     const { model, view } = this;
     const window = model?.window();

@@ -1,8 +1,10 @@
-/** `<lookback-live>`: the picture of a channel, which is loaded when there is one that this browser can show. */
+/** `<lookback-live>`: the picture of a channel, moving where this browser can play it, and in keyframes where it cannot. */
 
 import type { App } from "../app";
 import { playable } from "../live/codecs";
 import { Live } from "../live/live";
+import type { Window } from "../live/picture";
+import { Stills } from "../live/stills";
 
 export interface LiveModel {
   app: App;
@@ -14,9 +16,9 @@ export interface LiveModel {
 
 export class LiveElement extends HTMLElement {
   private readonly video = document.createElement("video");
-  private live: Live | null = null;
+  private readonly image = document.createElement("img");
+  private shown: Window | null = null;
   private loaded = "";
-  private rests = false;
   private app: App | null = null;
 
   set model(model: LiveModel) {
@@ -25,44 +27,46 @@ export class LiveElement extends HTMLElement {
     const { app, isMain, isResting } = model;
     this.video.muted = app.isMuted || !isMain || isResting;
     this.video.volume = app.volume;
-    if (!this.live) return;
-    this.live.fps = app.store.channel(model.channel)?.video?.fps ?? 30;
-    if (isMain) app.live = this.live;
-    else if (app.live && !isResting) this.live.keepTo(app.live);
-    if (isResting !== this.rests) {
-      this.rests = isResting;
-      this.live.isResting = isResting;
-    }
+    if (!this.shown) return;
+    this.shown.fps = app.store.channel(model.channel)?.video?.fps ?? 30;
+    if (isMain) app.live = this.shown;
+    else if (app.live && !isResting) this.shown.keepTo(app.live);
+    this.shown.isResting = isResting;
   }
 
   connectedCallback(): void {
     this.video.playsInline = true;
-    this.video.disablePictureInPicture = false;
     this.video.setAttribute("aria-hidden", "true");
     this.video.tabIndex = -1;
-    this.append(this.video);
+    this.image.alt = "";
+    this.append(this.video, this.image);
   }
 
   disconnectedCallback(): void {
     this.end();
   }
 
+  /** Of a channel that was cleared what there is goes on to be shown, until something new is recorded. */
   private load({ app, channel }: LiveModel): void {
     const known = app.store.channel(channel);
-    const isThere = known && playable(known) === "yes" && app.store.segments(channel).length > 0;
-    // Of a channel that was cleared what there is goes on to be shown, until something new is recorded.
+    const isThere = known?.window && (app.store.segments(channel).length > 0 || playable(known) !== "yes");
     const wanted = isThere ? `${app.store.era} ${channel} ${known.video?.codec}` : "";
     if (wanted === this.loaded || (!wanted && this.loaded.includes(` ${channel} `))) return;
     this.end();
     this.loaded = wanted;
-    const url = `/hls/${encodeURIComponent(channel)}/index.m3u8`;
-    this.live = wanted ? new Live(this.video, url, app.changed) : null;
+    if (!known || !wanted) return;
+    const moves = playable(known) === "yes";
+    this.video.hidden = !moves;
+    this.image.hidden = moves;
+    this.shown = moves
+      ? new Live(this.video, `/hls/${encodeURIComponent(channel)}/index.m3u8`, app.changed)
+      : new Stills(this.image, channel, () => app.store.window(channel), app.changed);
   }
 
   private end(): void {
-    this.live?.end();
-    if (this.app?.live === this.live && this.app) this.app.live = null;
-    this.live = null;
+    this.shown?.end();
+    if (this.app?.live === this.shown && this.app) this.app.live = null;
+    this.shown = null;
     this.loaded = "";
   }
 }

@@ -8,7 +8,7 @@ import { clock, length } from "../format";
 import type { Replay } from "../protocol";
 import { strings } from "../strings";
 import { icon } from "./icons";
-import { file } from "./viewer";
+import { file, hide } from "./viewer";
 
 const DRAGGED = "application/x-lookback-replay";
 
@@ -81,11 +81,6 @@ function card(app: App, replay: Replay): TemplateResult {
         : nothing}
     </div>
   </li>`;
-}
-
-/** Without ffmpeg there are no posters: what lies below is seen then. */
-function hide(event: Event): void {
-  (event.target as HTMLElement).hidden = true;
 }
 
 function show(event: Event): void {

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 
 import type { App } from "../app";
 import { clock, length, speed } from "../format";
-import { playable } from "../live/codecs";
+import { codecName, playable } from "../live/codecs";
 import { SPEEDS } from "../live/picture";
 import type { Channel } from "../protocol";
 import { strings } from "../strings";
@@ -46,9 +46,9 @@ function overlay(app: App): TemplateResult | typeof nothing {
   if (!channel.window) return message(strings.nothingYet, strings.nothingYetText);
   switch (playable(channel)) {
     case "no":
-      return unplayable(channel, strings.unplayable(channel.video?.codec ?? channel.audio[0]?.codec ?? ""));
+      return html`${badge(app)} ${unplayable(channel, strings.unplayable(codecName(channel)))}`;
     case "no-mse":
-      return unplayable(channel, strings.noMse);
+      return html`${badge(app)} ${unplayable(channel, strings.noMse)}`;
     case "yes":
   }
   if (!app.live) return message(strings.starting);
@@ -68,9 +68,9 @@ function unplayable({ name }: Channel, title: string): TemplateResult {
       <code>${line}</code>
     </button>`;
   };
-  return html`<div class="message"><strong>${title}</strong>
+  return html`<div class="message low"><strong>${title}</strong>
     <p>${strings.unplayableText}</p>
-    ${command("mpv")} ${command("vlc")}
+    <div class="group">${command("mpv")} ${command("vlc")}</div>
   </div>`;
 }
 

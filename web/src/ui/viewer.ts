@@ -18,6 +18,10 @@ export function viewerPicture(app: App, replay: Replay): TemplateResult {
     fps: app.store.channel(replay.channel)?.video?.fps ?? 30,
   };
   return html`<lookback-clip .model=${model}></lookback-clip>
+    ${app.clip?.isUnplayable
+      ? html`<img class="still" src="${file(replay, "jpg")}?rev=${replay.poster_s}" alt="" @error=${hide} />
+          <div class="message low"><strong>${strings.unplayableReplay}</strong><p>${strings.unplayableReplayText}</p></div>`
+      : nothing}
     <button class="badge back" id="back-to-live" title="${strings.backToLive} (Esc)" @click=${() => app.backToLive()}>
       ${icon("arrow")}${strings.backToLive}
     </button>`;
@@ -41,6 +45,11 @@ export function viewer(app: App, replay: Replay): TemplateResult {
       ${app.mayChange ? changes(app, replay, at) : nothing}
     </div>
   </div>`;
+}
+
+/** Without ffmpeg there are no posters: what lies below is seen then. */
+export function hide(event: Event): void {
+  (event.target as HTMLElement).hidden = true;
 }
 
 export function file(replay: Replay, ending: "mp4" | "jpg"): string {
