@@ -240,10 +240,9 @@ fn parts_are_waited_for_and_make_up_the_segments() {
     };
     recording.server.wait_for_window(5.0);
     let first = load("");
-    assert!(
-        first.contains("CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK="),
-        "{first}"
-    );
+    for word in ["CAN-BLOCK-RELOAD=YES", "PART-HOLD-BACK="] {
+        assert!(first.contains(word), "{first}");
+    }
     parsed(first.as_bytes());
     let mut edge = Edge::of(&first);
     let mut seen: BTreeMap<u64, Vec<(String, Vec<u8>)>> = BTreeMap::new();
@@ -268,17 +267,20 @@ fn parts_are_waited_for_and_make_up_the_segments() {
         assert!(*of == number && *length <= edge.target, "{length} s");
         seen.entry(number).or_default().push((hint, hinted.bytes()));
     }
-    // Those of the second one are all, since none was missed before or after.
-    let (number, parts) = seen.iter().nth(1).expect("four are there");
-    let list = parsed(load("").as_bytes());
-    let segment = &list.segments[(number - list.media_sequence) as usize];
-    for (uri, before) in parts {
+    // The newest that is complete.
+    let (number, waited_for) = seen.iter().rev().nth(1).expect("four are there");
+    for (uri, before) in waited_for {
         assert!(recording.fetch(uri) == *before, "{uri} has changed");
     }
+    let list = load("");
+    let parts = Edge::of(&list).parts;
+    let parts = parts.iter().filter(|(of, ..)| of == number);
+    let parts: Vec<Vec<u8>> = parts.map(|(_, _, uri)| recording.fetch(uri)).collect();
+    let list = parsed(list.as_bytes());
+    let segment = &list.segments[(number - list.media_sequence) as usize];
     let map = list.segments[0].map.as_ref().expect("a map");
     let whole = [recording.fetch(&map.uri), recording.fetch(&segment.uri)].concat();
-    let joined: Vec<Vec<u8>> = parts.iter().map(|(_, bytes)| bytes.clone()).collect();
-    let joined = [recording.fetch(&map.uri), joined.concat()].concat();
+    let joined = [recording.fetch(&map.uri), parts.concat()].concat();
     let [whole, joined] = [("whole.mp4", whole), ("joined.mp4", joined)].map(|(name, bytes)| {
         let file = recording.folder.path().join(name);
         fs::write(&file, bytes).expect("the test's folder takes files");
@@ -350,11 +352,12 @@ fn the_list_grows_and_players_follow() {
     eventually("mpv plays beyond what was there when it began", || {
         (mpv.position() > from + 4.0).then_some(())
     });
-    // Its demuxer reads the map again with each new playlist, and says so.
+    // Its demuxer reads the map again with each new playlist, and says so; so it does when the machine is busy.
+    let usual = ["Found duplicated MOOV Atom", "Audio device underrun"];
     let complaints = mpv.complaints();
     let mut others = complaints
         .lines()
-        .filter(|line| !line.contains("Found duplicated MOOV Atom"));
+        .filter(|line| !usual.iter().any(|usual| line.contains(usual)));
     assert_eq!(others.next(), None);
 }
 

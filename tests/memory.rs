@@ -72,12 +72,7 @@ fn a_ring_that_wraps_a_hundred_times() {
     assert_eq!(cut.counters.len(), cut.units, "every picture decodes");
     assert_eq!(cut.last(), turn_pictures - 1);
 
-    // The design's bound on what is resident: the limit and 3 %, and 16 MiB for the program.
-    let resident = server.peak_resident_bytes();
-    assert!(
-        resident <= LIMIT * 103 / 100 + (16 << 20),
-        "{resident} bytes"
-    );
+    server.stays_within(LIMIT);
 }
 
 /// Readers that stop reading hold up nothing, and what they hold is counted.
@@ -105,7 +100,7 @@ fn stalled_readers_hold_nothing_up() {
     }
     let channel = server.wait_for_bytes(turn.len() as u64 * 6);
     assert_eq!(channel["state"], "recording");
-    stays_within(&server, 64 << 20);
+    server.stays_within(64 << 20);
 
     // The follower was overtaken: it goes on at the live edge, from a keyframe.
     drop(windows);
@@ -166,20 +161,8 @@ fn as_many_stalled_readers_as_there_may_be() {
         source.write_all(&turn).expect("it is read, whoever stalls");
     }
     server.wait_for_bytes(turn.len() as u64 * 8);
-    stays_within(&server, 64 << 20);
+    server.stays_within(64 << 20);
     drop(stalled);
-}
-
-/// The design's bound on what is resident: the limit and 3 %, and 16 MiB for the program.
-fn stays_within(server: &Server, limit: u64) {
-    let memory = server.status()["memory"].take();
-    assert_eq!(memory["limit_bytes"], limit);
-    assert!(memory["used_bytes"].as_u64() <= Some(limit), "{memory}");
-    let resident = server.peak_resident_bytes();
-    assert!(
-        resident <= limit * 103 / 100 + (16 << 20),
-        "{resident} bytes resident, {memory}"
-    );
 }
 
 /// `--keep` bounds the window where memory would hold more.

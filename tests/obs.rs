@@ -6,8 +6,10 @@
 mod decks;
 mod doctor;
 mod hotkeys;
+mod replay;
 mod replays;
 mod setup;
+mod watch;
 
 use std::fs;
 use std::path::PathBuf;

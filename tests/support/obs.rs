@@ -2,6 +2,7 @@
 
 mod client;
 mod eye;
+mod studio;
 mod user;
 mod verdict;
 
@@ -49,14 +50,7 @@ impl Obs {
     /// Starts OBS so that it records into `url`: a FIFO's path or anything else FFmpeg opens.
     /// `muxer` is the container's name, as the user chooses it in the settings.
     pub(crate) fn recording_to(url: &str, muxer: &str) -> Self {
-        let outputs = format!(
-            "[Output]\nMode=Advanced\n\
-             [AdvOut]\nRecType=FFmpeg\nFFOutputToFile=false\nFFURL={url}\nFFFormat={muxer}\n\
-             FFVEncoder=libx264\nFFVEncoderId=27\nFFVBitrate=2500\nFFVGOPSize={GOP}\n\
-             FFVCustom=preset=ultrafast\nFFAEncoder=aac\nFFAEncoderId=86018\nFFABitrate=128\n\
-             FFIgnoreCompat=true\n"
-        );
-        Self::start(&outputs, &json!({}))
+        Self::start(&custom_output(url, muxer), &json!({}))
     }
 
     /// Starts OBS, which then records nothing.
@@ -154,9 +148,14 @@ impl Obs {
 
     /// Adds a media source that fills the canvas. Gives the number of the scene item.
     pub(crate) fn add_media_source(&mut self, name: &str, settings: Value) -> u64 {
+        self.add_media_source_to(SCENE, name, settings)
+    }
+
+    /// The same in another scene.
+    pub(crate) fn add_media_source_to(&mut self, scene: &str, name: &str, settings: Value) -> u64 {
         let created = self.request(
             "CreateInput",
-            json!({"sceneName": SCENE, "inputName": name, "inputKind": "ffmpeg_source",
+            json!({"sceneName": scene, "inputName": name, "inputKind": "ffmpeg_source",
                    "inputSettings": settings, "sceneItemEnabled": true}),
         );
         let item = created["sceneItemId"]
@@ -164,7 +163,7 @@ impl Obs {
             .expect("the number of the new item");
         self.request(
             "SetSceneItemTransform",
-            json!({"sceneName": SCENE, "sceneItemId": item, "sceneItemTransform": {
+            json!({"sceneName": scene, "sceneItemId": item, "sceneItemTransform": {
                 "boundsType": "OBS_BOUNDS_STRETCH", "boundsWidth": WIDTH, "boundsHeight": HEIGHT}}),
         );
         item
@@ -246,6 +245,17 @@ impl Obs {
             self.client.counter(source)
         })
     }
+}
+
+/// The settings of outputs with a Custom Output (FFmpeg).
+fn custom_output(url: &str, muxer: &str) -> String {
+    format!(
+        "[Output]\nMode=Advanced\n\
+         [AdvOut]\nRecType=FFmpeg\nFFOutputToFile=false\nFFURL={url}\nFFFormat={muxer}\n\
+         FFVEncoder=libx264\nFFVEncoderId=27\nFFVBitrate=2500\nFFVGOPSize={GOP}\n\
+         FFVCustom=preset=ultrafast\nFFAEncoder=aac\nFFAEncoderId=86018\nFFABitrate=128\n\
+         FFIgnoreCompat=true\n"
+    )
 }
 
 fn connect(port: u16, folder: &Path, password: Option<&str>) -> Client {

@@ -65,15 +65,20 @@ impl Process {
         let _ = kill_process(pid, signal);
     }
 
-    pub(crate) fn peak_resident_bytes(&self) -> u64 {
+    /// The most memory it has ever had in use beside the program file itself, which is several times as
+    /// large here as the one that users run.
+    pub(crate) fn peak_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .expect("Linux tells about a running child");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-        kilobytes
-            .and_then(|number| number.parse::<u64>().ok())
-            .expect("its peak, in kB")
-            * 1024
+        let bytes = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+            kilobytes
+                .and_then(|number| number.parse::<u64>().ok())
+                .expect("a number of kB")
+                * 1024
+        };
+        bytes("VmHWM:") - bytes("RssFile:")
     }
 
     fn stop(&mut self) {

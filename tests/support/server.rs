@@ -136,9 +136,17 @@ impl Server {
         response.json()
     }
 
-    /// The most memory it has ever had in use.
-    pub(crate) fn peak_resident_bytes(&self) -> u64 {
-        self.process.peak_resident_bytes()
+    /// Fails if it ever used more than the design's bound: the limit and 3 %, and 16 MiB for the program, of
+    /// which 10 are left to the program file.
+    pub(crate) fn stays_within(&self, limit: u64) {
+        let memory = self.status()["memory"].take();
+        assert_eq!(memory["limit_bytes"], limit);
+        assert!(memory["used_bytes"].as_u64() <= Some(limit), "{memory}");
+        let peak = self.process.peak_bytes();
+        assert!(
+            peak <= limit * 103 / 100 + (6 << 20),
+            "{peak} bytes, {memory}"
+        );
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

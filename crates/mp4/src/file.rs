@@ -10,7 +10,8 @@ use lookback_replay::{Clip, Counted, Gone};
 use crate::boxes::Boxes;
 use crate::content::{Content, Place};
 use crate::movie::{self, Presentation, Samples};
-use crate::scan::{Scan, Wanted};
+use crate::reach::Wanted;
+use crate::scan::Scan;
 use crate::{Error, LeftOut};
 
 /// Is raised with every change that makes other bytes of the same clip: what clients have kept is not mixed

@@ -29,6 +29,7 @@ mod file;
 mod movie;
 mod nal;
 mod picture;
+mod reach;
 mod scan;
 mod segment;
 mod sound;

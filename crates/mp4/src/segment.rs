@@ -16,7 +16,8 @@ use crate::boxes::Boxes;
 use crate::content::{Content, Place};
 use crate::file::{media_data, read};
 use crate::movie::{self, Presentation, Samples, id};
-use crate::scan::{Media, Pieces, Scan, Track, Wanted};
+use crate::reach::{Pieces, Wanted};
+use crate::scan::{Media, Scan, Track};
 
 /// One media segment, which exists only while it is read.
 pub struct Segment {

@@ -29,6 +29,8 @@ pub(super) struct Task {
     /// What `/play` wants to be seen from its start.
     show: Show,
     outputs: broadcast::Sender<Arc<Output>>,
+    /// Whether there are readers who have joined when there was nothing to give, and nothing has come since.
+    bare: bool,
     /// Told by a reader that leaves.
     left: Arc<Notify>,
     /// Told by a channel that is played while it is recorded.
@@ -57,6 +59,9 @@ const BEHIND_MAX: usize = 2048;
 /// Others are told of the position so often while it moves.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
+/// As long as there is nothing to give to a reader, it is looked for so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// A reader that leaves so soon only looked at what there is, as OBS does when it opens an input: the
 /// next one gets the clip from its start.
 const LOOKED_ONLY: Duration = Duration::from_secs(1);
@@ -79,6 +84,7 @@ impl Task {
             idle,
             show: Show::Nothing,
             outputs: broadcast::Sender::new(BEHIND_MAX),
+            bare: false,
             left: Arc::default(),
             more: Arc::default(),
             state: State::IDLE,
@@ -95,7 +101,8 @@ impl Task {
             let due = self.survive(event);
             let moves = self.state.status.mode == Mode::Playing;
             let tell = moves.then(|| now() + TELL_EVERY);
-            let wake = [due, tell].into_iter().flatten().min();
+            let look = self.bare.then(|| now() + LOOK_AGAIN);
+            let wake = [due, tell, look].into_iter().flatten().min();
             let (left, more) = (Arc::clone(&self.left), Arc::clone(&self.more));
             event = tokio::select! {
                 request = requests.recv() => match request {
@@ -129,7 +136,7 @@ impl Task {
     /// Does what is asked and what is due. Gives when something is due again.
     fn turn(&mut self, event: Event) -> Option<Instant> {
         match event {
-            Event::Due => {}
+            Event::Due => self.welcome(),
             Event::Left => self.reader_left(now()),
             Event::Asked(Request::Command(command, answer)) => {
                 let done = self.command(command, now());
@@ -212,9 +219,22 @@ impl Task {
             self.begin(now);
             Vec::new()
         } else {
-            self.preroll()
+            let start = self.preroll();
+            self.bare |= start.is_empty();
+            start
         };
         Feed::new(start, outputs, Arc::clone(&self.left))
+    }
+
+    /// Gives those who have joined too early what they would be given now. A player gets to know the streams
+    /// by it: of a play, the first pictures would go into that.
+    fn welcome(&mut self) {
+        if !self.bare {
+            return;
+        }
+        for output in self.preroll() {
+            self.publish(output);
+        }
     }
 
     /// What shows a reader at once which streams there are, and a picture.
@@ -273,6 +293,7 @@ impl Task {
     fn publish(&mut self, output: Output) {
         match output {
             Output::Ended => self.state.ended += 1,
+            Output::Unit(_) => self.bare = false,
             Output::Lost => {
                 self.state.lost += 1;
                 warn!("deck {}: the clip was let go: memory ran short", self.name);

@@ -230,6 +230,29 @@ async fn a_play_is_a_stream_with_every_picture() {
     assert_eq!(stage.decks.main().state().ended, 1);
 }
 
+/// As OBS does, which is started first. Of the first play it would show nothing until it knew the streams.
+#[tokio::test(start_paused = true)]
+async fn who_has_joined_before_anything_was_recorded_gets_to_know_the_streams() {
+    let stage = empty(recorder());
+    let mut feed = stage.feed().await;
+    let (nothing, _) = take(&mut feed, 2.0).await;
+    assert!(Taken::from(&nothing).pictures.is_empty());
+    stage.record(&video(SECONDS));
+    let (start, _) = take(&mut feed, 2.0).await;
+    let before = Taken::from(&start).pictures.len();
+    assert!(before >= 30, "{before}");
+    stage.tell(stage.load(Then::Hold)).await;
+    let (played, ended) = take(&mut feed, SECONDS + 1.0).await;
+    assert!(!ended);
+    let taken = Taken::from(&[start, played].concat());
+    taken.keeps_time();
+    let pictures = pictures_of(&stage.clip());
+    for (sent, recorded) in taken.pictures[before..].iter().zip(&pictures) {
+        assert!(sent.2.starts_with(recorded));
+    }
+    assert!(taken.pictures.len() >= before + pictures.len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn time_is_kept_through_every_command() {
     let stage = stage();

@@ -20,6 +20,8 @@ pub(crate) struct Status {
     #[serde(default)]
     pub(crate) inputs: Vec<Input>,
     pub(crate) decks: Vec<Deck>,
+    /// Servers before 0.2 leave OBS alone, and do not say so.
+    #[serde(default = "left_alone")]
     pub(crate) obs: ObsStatus,
 }
 
@@ -33,6 +35,10 @@ pub(crate) struct ObsStatus {
     pub(crate) scene: Option<String>,
     pub(crate) studio_mode: bool,
     pub(crate) problems: Vec<Problem>,
+}
+
+fn left_alone() -> ObsStatus {
+    obs::State::new(Link::Off).into()
 }
 
 /// The budget.

@@ -76,11 +76,9 @@ impl Subscriptions {
     /// Profiles and scene collections.
     pub(crate) const CONFIG: Self = Self(1 << 1);
     pub(crate) const SCENES: Self = Self(1 << 2);
-    pub(crate) const INPUTS: Self = Self(1 << 3);
     pub(crate) const TRANSITIONS: Self = Self(1 << 4);
     pub(crate) const OUTPUTS: Self = Self(1 << 6);
     pub(crate) const MEDIA: Self = Self(1 << 8);
-    pub(crate) const VENDORS: Self = Self(1 << 9);
     /// Studio mode.
     pub(crate) const UI: Self = Self(1 << 10);
 }

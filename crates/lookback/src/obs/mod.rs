@@ -5,15 +5,9 @@
 //! [`setup`] prepares OBS and [`undo`] puts it back, by what the [`journal`] says, with a [`profile`] and a
 //! [`scene`] of our own; [`encoder`] and [`record`] are how it comes to record.
 //!
-//! The server stays connected in [`watch`], one task. What it decides by stands apart, without IO:
+//! The server stays connected in [`watch`], one task, for one [`session`] after the other. What it decides by stands apart, without IO:
 //! [`replay`] leads the program to a replay and back ([`stage`] does what it says), [`recording`] tells an
 //! error from a stop, [`media_keys`] is what OBS's own keys mean to a deck, [`health`] is what is wrong.
-
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "what asks OBS is added piece by piece on top of this"
-)]
 
 mod command;
 mod connection;
@@ -35,6 +29,7 @@ mod replies;
 mod report;
 mod scene;
 mod server;
+mod session;
 mod setup;
 mod stage;
 pub(crate) mod studio;
@@ -42,7 +37,7 @@ mod undo;
 mod watch;
 
 pub(crate) use self::command::{ObsCommand, run};
-pub(crate) use self::connection::{Connection, Event, Events, OpenError, Refusal, Subscriptions};
+pub(crate) use self::connection::{Connection, OpenError, Refusal, Subscriptions};
 pub(crate) use self::password::Password;
 pub(crate) use self::replay::Shown;
 pub(crate) use self::studio::Studio;

@@ -19,6 +19,7 @@ const PROOF_TIME: Duration = Duration::from_secs(1);
 
 /// How long outputs may take to end, and the server to notice.
 const STOP_TIME: Duration = Duration::from_secs(20);
+const FREE_TIME: Duration = Duration::from_secs(3);
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -166,7 +167,7 @@ pub(crate) async fn until_over(
 
 /// Waits until nobody is connected to the channel, so that OBS can.
 pub(crate) async fn until_free(server: &impl Server) -> Result<(), Failure> {
-    let deadline = Instant::now() + STOP_TIME;
+    let deadline = Instant::now() + FREE_TIME;
     loop {
         let channel = server::channel(server).await?;
         match channel.state.as_str() {

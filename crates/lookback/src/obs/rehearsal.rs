@@ -35,6 +35,7 @@ pub(super) struct World {
     pub(super) program: String,
     pub(super) inputs: BTreeMap<String, Value>,
     pub(super) running: Vec<Output>,
+    pub(super) has_camera: bool,
     /// The encoders that work.
     pub(super) encoders: Vec<&'static str>,
 }
@@ -103,6 +104,7 @@ impl World {
             program: "Talk".to_owned(),
             inputs: BTreeMap::from([("Camera".to_owned(), json!({"device": 1}))]),
             running: Vec::new(),
+            has_camera: false,
             encoders: vec!["libx264"],
         }
     }
@@ -317,7 +319,19 @@ impl World {
                 };
                 json!({"outputActive": self.running.contains(&output)})
             }
+            "GetVirtualCamStatus" if self.has_camera => {
+                json!({"outputActive": self.running.contains(&Output::VirtualCamera)})
+            }
             "GetReplayBufferStatus" | "GetVirtualCamStatus" => return Err(UNAVAILABLE),
+            "StartVirtualCam" => {
+                self.running.push(Output::VirtualCamera);
+                Value::Null
+            }
+            "StopVirtualCam" => {
+                self.running
+                    .retain(|output| *output != Output::VirtualCamera);
+                Value::Null
+            }
             "StartRecord" => {
                 let encoder = self.advanced("FFVEncoder").unwrap_or_default().to_owned();
                 if self.encoders.contains(&encoder.as_str()) {

@@ -5,6 +5,9 @@
 //! the program, which OBS does when the picture of the transition has ended: so nothing of a replay is
 //! lost behind a fade or a stinger. At its end its last picture stands while OBS goes back.
 //!
+//! A source that is not shown takes pictures, and does not draw them: what it drew last, the end of the replay before,
+//! would be the first thing on the program. So its scene is drawn out of sight until the first picture is there.
+//!
 //! A scene that somebody else puts on the program is not argued with: what goes on then is theirs, and
 //! there is no way back any more. In studio mode OBS swaps program and preview by itself; the preview that the
 //! operator has prepared is put back.
@@ -15,7 +18,16 @@ use super::connection::Refusal;
 
 /// From a deck's command until its picture is in OBS: 30 to 70 ms, with a margin (see
 /// `docs/design/decks.md`).
-const FIRST_PICTURE: Duration = Duration::from_millis(100);
+const FIRST_PICTURE: Duration = Duration::from_millis(120);
+
+/// A picture can be drawn for as long as a frame of OBS takes, which is 16 ms at 60 frames a second.
+const DRAW_EVERY: Duration = Duration::from_millis(5);
+
+/// How often the first picture is sent again where it was not drawn when it came.
+const CUES_MAX: u32 = 3;
+
+/// From the end of a replay in the deck until its last picture has been seen in OBS as long as the others.
+const LAST_PICTURE: Duration = Duration::from_millis(400);
 
 /// Between two attempts while another transition runs, which OBS does not let itself be interrupted in.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
@@ -40,6 +52,10 @@ pub(super) struct Press {
 pub(super) enum Do {
     /// The deck is to play.
     Play,
+    /// The deck is to send its first picture again.
+    Cue,
+    /// OBS is to draw this scene's deck where nobody sees it; [`InstantReplay::drawn`] takes what came of it.
+    Draw(String),
     /// OBS is to put this scene on the program; [`InstantReplay::switched`] takes how it went.
     Switch(String),
     /// OBS is to put this scene into the preview.
@@ -87,7 +103,12 @@ enum State {
     #[default]
     Away,
     /// The deck stands on its first picture.
-    Ready { at: Instant },
+    Ready {
+        at: Instant,
+        draw_at: Instant,
+        is_drawn: bool,
+        cues: u32,
+    },
     /// OBS was told to show it.
     Entering { transition: Transition, over: bool },
     /// It is seen.
@@ -179,6 +200,9 @@ impl InstantReplay {
         }
         self.state = State::Ready {
             at: now + FIRST_PICTURE,
+            draw_at: now,
+            is_drawn: false,
+            cues: 0,
         };
         Vec::new()
     }
@@ -194,7 +218,10 @@ impl InstantReplay {
                 *over = true;
                 Vec::new()
             }
-            State::On => self.go_back(now),
+            State::On => {
+                self.go_back(now);
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }
@@ -230,7 +257,10 @@ impl InstantReplay {
                 let over = *over;
                 self.state = State::On;
                 match over {
-                    true => self.go_back(now),
+                    true => {
+                        self.go_back(now);
+                        Vec::new()
+                    }
                     false => vec![Do::Play],
                 }
             }
@@ -277,6 +307,13 @@ impl InstantReplay {
         }
     }
 
+    /// What was drawn is another picture than before the press.
+    pub(super) fn drawn(&mut self) {
+        if let State::Ready { is_drawn, .. } = &mut self.state {
+            *is_drawn = true;
+        }
+    }
+
     /// How [`Do::Switch`] went.
     pub(super) fn switched(&mut self, result: Result<(), NotSwitched>, now: Instant) -> Vec<Do> {
         let is_entering = matches!(self.state, State::Entering { .. });
@@ -286,7 +323,12 @@ impl InstantReplay {
             Err(NotSwitched::Busy) => {
                 let at = now + TRY_AGAIN;
                 self.state = match is_entering {
-                    true => State::Ready { at },
+                    true => State::Ready {
+                        at,
+                        draw_at: at,
+                        is_drawn: true,
+                        cues: 0,
+                    },
                     false => State::Returning { at },
                 };
                 Vec::new()
@@ -305,7 +347,8 @@ impl InstantReplay {
     pub(super) fn wake_at(&self) -> Option<Instant> {
         match &self.state {
             State::Away | State::On => None,
-            State::Ready { at } | State::Returning { at } => Some(*at),
+            State::Ready { at, draw_at, .. } => Some(*at.min(draw_at)),
+            State::Returning { at } => Some(*at),
             State::Entering { transition, .. } | State::Leaving { transition, .. } => {
                 Some(transition.limit)
             }
@@ -319,6 +362,30 @@ impl InstantReplay {
         }
         match std::mem::take(&mut self.state) {
             State::Away | State::On => Vec::new(),
+            State::Ready {
+                at, is_drawn, cues, ..
+            } if now < at => {
+                self.state = State::Ready {
+                    at,
+                    draw_at: now + DRAW_EVERY,
+                    is_drawn,
+                    cues,
+                };
+                vec![Do::Draw(self.scene.clone())]
+            }
+            State::Ready {
+                is_drawn: false,
+                cues,
+                ..
+            } if cues < CUES_MAX => {
+                self.state = State::Ready {
+                    at: now + FIRST_PICTURE,
+                    draw_at: now,
+                    is_drawn: false,
+                    cues: cues + 1,
+                };
+                vec![Do::Cue]
+            }
             State::Ready { .. } => {
                 self.state = State::Entering {
                     transition: Transition::asked(now),
@@ -327,8 +394,11 @@ impl InstantReplay {
                 vec![Do::Switch(self.scene.clone())]
             }
             State::Returning { .. } => {
-                self.state = State::On;
-                self.go_back(now)
+                self.state = State::Leaving {
+                    transition: Transition::asked(now),
+                    again: None,
+                };
+                self.home.clone().map(Do::Switch).into_iter().collect()
             }
             // OBS does something else with its program.
             State::Entering { .. } => vec![Do::Play],
@@ -338,16 +408,13 @@ impl InstantReplay {
         }
     }
 
-    fn go_back(&mut self, now: Instant) -> Vec<Do> {
-        let Some(home) = self.back_to().map(str::to_owned) else {
-            self.state = State::Away;
-            return Vec::new();
+    fn go_back(&mut self, now: Instant) {
+        self.state = match self.back_to() {
+            Some(_) => State::Returning {
+                at: now + LAST_PICTURE,
+            },
+            None => State::Away,
         };
-        self.state = State::Leaving {
-            transition: Transition::asked(now),
-            again: None,
-        };
-        vec![Do::Switch(home)]
     }
 }
 

@@ -210,6 +210,10 @@ impl<'a> Plan<'a> {
         if let Some(outcome) = self.intact(studio, server).await? {
             return Ok(outcome);
         }
+        if !self.running.contains(&Output::Recording) {
+            // Then whatever is connected is not OBS, and nothing need be ended to find that out.
+            record::until_free(server).await?;
+        }
         self.stop_outputs(studio, operator).await?;
         record::until_free(server).await?;
         let mut journal = self.enter_profile(studio).await?;
@@ -233,11 +237,14 @@ impl<'a> Plan<'a> {
                 .map_err(&unsaved)?,
             scene: fingerprint.await.map_err(&unsaved)?.unwrap_or_default(),
         });
-        journal.write(studio).await.map_err(&unsaved)?;
         if journal.interrupted.contains(&Output::VirtualCamera) {
             let restarted = Output::VirtualCamera.start(studio).await;
             restarted.map_err(at("the virtual camera cannot be started again"))?;
+            journal
+                .interrupted
+                .retain(|output| *output != Output::VirtualCamera);
         }
+        journal.write(studio).await.map_err(&unsaved)?;
         Ok(Outcome::Done(proof))
     }
 

@@ -32,8 +32,6 @@ pub(crate) struct Version {
     /// Such as `windows`, `macos`, `ubuntu`, `debian`.
     #[serde(default)]
     pub(crate) platform: String,
-    #[serde(default)]
-    pub(crate) platform_description: String,
 }
 
 /// `GetProfileList`.
@@ -92,8 +90,6 @@ impl Scenes {
 pub(crate) struct Input {
     #[serde(rename = "inputName")]
     pub(crate) name: String,
-    #[serde(rename = "unversionedInputKind")]
-    pub(crate) kind: String,
 }
 
 /// One of `GetSceneItemList`.
@@ -122,12 +118,6 @@ pub(crate) struct VideoSettings {
 pub(crate) struct RecordStatus {
     #[serde(rename = "outputActive")]
     pub(crate) active: bool,
-    #[serde(rename = "outputPaused", default)]
-    pub(crate) paused: bool,
-    #[serde(rename = "outputBytes", default)]
-    pub(crate) bytes: f64,
-    #[serde(rename = "outputDuration", default)]
-    pub(crate) duration_ms: f64,
 }
 
 /// Asks, and reads the answer as what it is to be.

@@ -99,7 +99,6 @@ fn own(journal: Option<Journal>, name: &str) -> Result<Journal, Failure> {
 fn to_start_again(journal: &Journal, running: &[Output], is_current: bool) -> Vec<Output> {
     let was = |output| journal.interrupted.contains(&output);
     let runs = |output| running.contains(&output);
-    let is_done = journal.done.is_some();
     [
         (
             Output::Recording,
@@ -117,10 +116,10 @@ fn to_start_again(journal: &Journal, running: &[Output], is_current: bool) -> Ve
                 runs(Output::ReplayBuffer)
             },
         ),
-        // The set-up starts it again by itself, when it comes to its end.
+        // The set-up starts it again by itself, unless it is cut short.
         (
             Output::VirtualCamera,
-            runs(Output::VirtualCamera) || (!is_done && was(Output::VirtualCamera)),
+            runs(Output::VirtualCamera) || was(Output::VirtualCamera),
         ),
     ]
     .into_iter()

@@ -81,6 +81,9 @@ pub(super) struct Reload {
     segment: Option<u64>,
     #[serde(rename = "_HLS_part")]
     part: Option<usize>,
+    /// Whether the player knows what is far from the end.
+    #[serde(rename = "_HLS_skip")]
+    skip: Option<String>,
 }
 
 /// Which segments a map is for.
@@ -132,7 +135,7 @@ pub(super) async fn playlist(
     };
     let text = match kind {
         None => playlist::index(&segments, &links),
-        Some(kind) => playlist::media(&segments, kind, &links),
+        Some(kind) => playlist::media(&segments, kind, &links, reload.skip.is_some()),
     };
     response::Builder::new()
         .header(header::CONTENT_TYPE, PLAYLIST)

@@ -10,6 +10,11 @@ use super::{Kind, sounds};
 use crate::time::rfc3339;
 
 const BEGIN: &str = "#EXTM3U\n#EXT-X-VERSION:7\n";
+/// The same of a playlist that leaves out what the player has.
+const BEGIN_DELTA: &str = "#EXTM3U\n#EXT-X-VERSION:9\n";
+
+/// How far from the end everything is said again, in the longest segments: the least that there may be.
+const SKIP_UNTIL: f64 = 6.0;
 
 /// Writing to a text.
 const NEVER_FAILS: &str = "a String takes any text";
@@ -44,25 +49,33 @@ pub(super) fn index(segments: &Segments, links: &Links<'_>) -> String {
 }
 
 /// A media playlist: all segments of the window, and the parts of the newest. It has no end, since the channel may
-/// go on.
-pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>) -> String {
+/// go on. As a `delta` it leaves out the segments far from its end, which the player knows.
+pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>, delta: bool) -> String {
     let has_parts = kind != Kind::Ts && segments.program.video().is_some();
-    let mut text = BEGIN.to_owned();
     let first = segments.list.first();
     let target = segments.longest.as_secs_f64().ceil().max(1.0);
     let (number, run) = first.map_or((0, 0), |first| (first.number, first.run));
+    let known = match delta {
+        true => known(&segments.list, SKIP_UNTIL * target),
+        false => 0,
+    };
+    let mut text = if known > 0 { BEGIN_DELTA } else { BEGIN }.to_owned();
     for line in [
         format!("#EXT-X-TARGETDURATION:{target}"),
-        server_control(has_parts),
+        server_control(has_parts, target),
         format!("#EXT-X-MEDIA-SEQUENCE:{number}"),
         format!("#EXT-X-DISCONTINUITY-SEQUENCE:{run}"),
     ] {
         writeln!(text, "{line}").expect(NEVER_FAILS);
     }
+    if known > 0 {
+        writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={known}").expect(NEVER_FAILS);
+    }
     let ending = if kind == Kind::Ts { "ts" } else { "m4s" };
     let Links { id, query } = links;
-    let mut before: Option<&Segment> = None;
-    for segment in &segments.list {
+    let (known, list) = segments.list.split_at(known);
+    let mut before = known.last();
+    for segment in list {
         head(segment, before, kind, links, &mut text);
         if has_parts {
             parts(segments, segment, kind, links, &mut text);
@@ -82,6 +95,17 @@ pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>) -> Strin
         writeln!(text, "#EXT-X-PRELOAD-HINT:TYPE=PART,{uri}").expect(NEVER_FAILS);
     }
     text
+}
+
+/// How many segments lie wholly further from the end than so many seconds.
+fn known(list: &[Segment], until: f64) -> usize {
+    let mut from_end = 0.0;
+    let near = list.iter().rev().take_while(|segment| {
+        let is_near = from_end < until;
+        from_end += segment.duration().as_secs_f64();
+        is_near
+    });
+    list.len() - near.count()
 }
 
 /// What stands in front of a segment, whether it is complete or not.
@@ -141,10 +165,12 @@ fn map_of(segment: &Segment) -> (u64, u64) {
 }
 
 /// What a player may ask, and how far from the end it stays: three parts.
-fn server_control(has_parts: bool) -> String {
-    let control = "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES";
+fn server_control(has_parts: bool, target: f64) -> String {
+    let skip_until = SKIP_UNTIL * target;
+    let control =
+        format!("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip_until:.1}");
     if !has_parts {
-        return control.to_owned();
+        return control;
     }
     let part = SegmentPart::LENGTH_MAX.as_secs_f64();
     let hold_back = 3.0 * part;

@@ -192,6 +192,39 @@ async fn a_playlist_is_waited_for_within_reason() {
     }
 }
 
+/// A player that knows the beginning is told of the rest, as it stands in the whole.
+#[tokio::test]
+async fn what_a_player_knows_is_left_out() {
+    let server = server();
+    let channel = server.recorder.channel("main").expect("just added");
+    record(&channel, &video(31.0), clock::now());
+    let whole = text_of(&server, "/hls/main/all.m3u8").await;
+    assert!(whole.contains("CAN-SKIP-UNTIL=12.0"), "{whole}");
+    let delta = text_of(&server, "/hls/main/all.m3u8?_HLS_skip=YES").await;
+    let lines =
+        |text: &str, start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    let (all, said) = (lines(&whole, "#EXTINF"), lines(&delta, "#EXTINF"));
+    // Six segments of two seconds, and one that lies over the limit if it lies within.
+    assert!((6..=7).contains(&said) && all == 16, "{said} of {all}");
+    let skip = format!("#EXT-X-SKIP:SKIPPED-SEGMENTS={}", all - said);
+    assert!(
+        delta.contains(&skip) && delta.contains("#EXT-X-VERSION:9"),
+        "{delta}"
+    );
+    let (_, rest) = delta.split_once(&skip).expect("it is there");
+    assert!(rest.len() > 100 && whole.ends_with(rest), "{rest}");
+    // Of little nothing is left out.
+    let short = self::server();
+    let channel = short.recorder.channel("main").expect("just added");
+    record(&channel, &video(5.0), clock::now());
+    let uri = "/hls/main/all.m3u8";
+    let whole = text_of(&short, uri).await;
+    assert_eq!(
+        text_of(&short, &format!("{uri}?_HLS_skip=YES")).await,
+        whole
+    );
+}
+
 /// The last part of a run comes with its end, of which no unit tells.
 #[tokio::test]
 async fn who_waits_is_told_of_the_end_of_a_run() {

@@ -189,3 +189,37 @@ async fn a_second_lookback_does_not_take_over() {
         .expect_err("it has a scene");
     assert!(error.contains("undo first"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_camera_runs_on_as_the_user_has_it() {
+    let mut before = World::new(VERSIONS[4]);
+    before.has_camera = true;
+    before.running = vec![Output::VirtualCamera];
+    let mut stage = Stage::new(before.clone());
+    stage.yes = true;
+    let other = Wanted {
+        bitrate_kbit: Some(9000),
+        ..wanted()
+    };
+    for wanted in [wanted(), other.clone()] {
+        set_up(&stage, &wanted).await.expect("a set-up");
+        assert!(stage.world().running.contains(&Output::VirtualCamera));
+    }
+    undo(&stage, "lookback", &stage)
+        .await
+        .expect("it can be undone");
+    assert_eq!(stage.world().running, [Output::VirtualCamera]);
+
+    // What the user has ended since stays ended.
+    set_up(&stage, &wanted()).await.expect("a set-up");
+    stage
+        .ask("StopVirtualCam", json!({}))
+        .await
+        .expect("it is there");
+    set_up(&stage, &other).await.expect("a set-up");
+    assert_eq!(stage.world().running, [Output::Recording]);
+    undo(&stage, "lookback", &stage)
+        .await
+        .expect("it can be undone");
+    assert_eq!(stage.world().running, []);
+}

@@ -20,6 +20,12 @@ struct Rig {
     /// Loaded, and standing on its first picture.
     deck: Deck,
     answers: Vec<Shown>,
+    /// When the scene of the replay was drawn last.
+    drawn: Option<Instant>,
+    /// Whether another picture comes of it.
+    draws: bool,
+    /// How often the first picture was asked for again.
+    cues: u32,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,6 +48,9 @@ impl Rig {
             transition: None,
             deck: Deck::Empty,
             answers: Vec::new(),
+            drawn: None,
+            draws: true,
+            cues: 0,
         };
         rig.meets();
         rig
@@ -127,6 +136,14 @@ impl Rig {
                     self.deck = Deck::Plays { since: self.now };
                 }
                 Do::Play => {}
+                Do::Draw(scene) => {
+                    assert_ne!(scene, self.program, "that is drawn anyway");
+                    self.drawn = Some(self.now);
+                    if self.draws {
+                        self.replay.drawn();
+                    }
+                }
+                Do::Cue => self.cues += 1,
                 Do::Switch(scene) => {
                     let result = self.switch(&scene);
                     let more = self.replay.switched(result, self.now);
@@ -178,6 +195,7 @@ fn it_plays_when_the_transition_has_ended_and_goes_back_when_the_replay_has() {
         rig.press();
         assert_eq!((rig.deck, &rig.answers[..]), (Deck::Stands, &[][..]));
         rig.passes(FIRST_PICTURE);
+        assert!(rig.drawn.is_some_and(|drawn| drawn + DRAW_EVERY >= rig.now));
         assert_eq!(rig.answers, [Shown::OnProgram]);
         assert_eq!(rig.replay.back_to(), Some("Game"));
         rig.passes(length);
@@ -185,10 +203,31 @@ fn it_plays_when_the_transition_has_ended_and_goes_back_when_the_replay_has() {
         assert_eq!(rig.program, "Replay");
         rig.passes(Duration::from_secs(8));
         rig.deck_ends();
-        rig.passes(length);
+        rig.passes(LAST_PICTURE - MS);
+        assert_eq!((rig.program.as_str(), &rig.transition), ("Replay", &None));
+        rig.passes(length + MS);
         assert_eq!(rig.program, "Game");
         assert_eq!(rig.replay.wake_at(), None, "nothing is left to do");
     }
+}
+
+/// A replay of a still scene, or an OBS that draws too rarely: it is shown all the same.
+#[test]
+fn a_picture_that_is_not_drawn_is_sent_again_a_few_times() {
+    let mut rig = Rig::new(FADE);
+    rig.draws = false;
+    rig.press();
+    rig.passes(FIRST_PICTURE * (CUES_MAX + 1));
+    assert_eq!(
+        (rig.cues, &rig.answers[..]),
+        (CUES_MAX, &[Shown::OnProgram][..])
+    );
+    rig.passes(FADE);
+    assert_eq!(rig.plays_since(), rig.now);
+    let mut rig = Rig::new(FADE);
+    rig.press();
+    rig.passes(FIRST_PICTURE);
+    assert_eq!((rig.cues, &rig.answers[..]), (0, &[Shown::OnProgram][..]));
 }
 
 #[test]
@@ -218,7 +257,7 @@ fn another_press_during_the_transition_plays_at_its_end() {
     rig.passes(STINGER);
     assert!(rig.plays_since() < rig.now);
     rig.deck_ends();
-    rig.passes(STINGER);
+    rig.passes(LAST_PICTURE + STINGER);
     assert_eq!(rig.program, "Game");
 }
 
@@ -228,16 +267,29 @@ fn another_press_on_the_way_back_turns_round_when_it_is_there() {
     rig.press();
     rig.passes(Duration::from_secs(4));
     rig.deck_ends();
-    rig.passes(FADE);
+    rig.passes(LAST_PICTURE + FADE);
     rig.press();
     rig.passes(STINGER - FADE);
     assert_eq!((rig.program.as_str(), rig.deck), ("Game", Deck::Stands));
     rig.passes(FIRST_PICTURE + STINGER);
     assert_eq!(rig.plays_since(), rig.now);
     rig.deck_ends();
-    rig.passes(STINGER);
+    rig.passes(LAST_PICTURE + STINGER);
     assert_eq!(rig.program, "Game");
     assert_eq!(rig.answers, [Shown::OnProgram, Shown::OnProgram]);
+}
+
+#[test]
+fn another_press_before_it_leaves_stays() {
+    let mut rig = Rig::new(STINGER);
+    rig.press();
+    rig.passes(Duration::from_secs(4));
+    rig.deck_ends();
+    rig.passes(LAST_PICTURE / 2);
+    rig.press();
+    assert_eq!(rig.plays_since(), rig.now);
+    rig.passes(Duration::from_secs(4));
+    assert_eq!(rig.program, "Replay");
 }
 
 #[test]
@@ -269,7 +321,7 @@ fn a_transition_of_the_operators_is_waited_for() {
     rig.passes(Duration::from_secs(4));
     assert_eq!(rig.program, "Replay");
     rig.deck_ends();
-    rig.passes(STINGER);
+    rig.passes(LAST_PICTURE + STINGER);
     assert_eq!(rig.program, "Break", "where the operator went meanwhile");
 }
 

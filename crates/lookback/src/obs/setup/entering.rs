@@ -3,7 +3,7 @@
 use super::{Plan, at, own};
 use crate::client::Failure;
 use crate::obs::connection::Refusal;
-use crate::obs::journal::Journal;
+use crate::obs::journal::{Journal, Output};
 use crate::obs::profile::Copied;
 use crate::obs::scene;
 use crate::obs::studio::{self, Studio};
@@ -65,6 +65,7 @@ impl Plan<'_> {
         };
         match ours {
             Ok(old) => Ok(Journal {
+                interrupted: self.interrupted(&old),
                 profile: fresh.profile,
                 sound: fresh.sound,
                 done: None,
@@ -76,6 +77,24 @@ impl Plan<'_> {
                 Err(failure)
             }
         }
+    }
+
+    /// What is to be started again one day: what ran before the set-up that OBS is still in, or before this
+    /// one; and the camera, which is started again as soon as this one is done.
+    fn interrupted(&self, old: &Journal) -> Vec<Output> {
+        let is_over = self.journal.is_none() && old.done.is_some();
+        let before = old.interrupted.iter().filter(|_| !is_over);
+        let now = self
+            .running
+            .iter()
+            .filter(|output| self.journal.is_none() || **output == Output::VirtualCamera);
+        let mut interrupted: Vec<Output> = before.copied().collect();
+        for output in now {
+            if !interrupted.contains(output) {
+                interrupted.push(*output);
+            }
+        }
+        interrupted
     }
 
     /// What is there before anything is done.
