@@ -312,7 +312,6 @@ impl Running {
         command.wrap(process_wrap::tokio::ProcessGroup::leader());
         #[cfg(windows)]
         {
-            use lookback_mp4::Place;
             use process_wrap::tokio::{CreationFlags, JobObject};
             use windows::Win32::System::Threading::{
                 BELOW_NORMAL_PRIORITY_CLASS, CREATE_NO_WINDOW,
