@@ -232,19 +232,24 @@ impl Clip {
         }
         let (run, plan) = (&part.run, self.plan());
         let tables = [Pid::PAT, run.tables.pmt_pid];
-        let bytes = entry.offset..part.end;
-        let counters = counters::before(
-            &mut Blocks::new(self.source()),
-            bytes,
-            &plan.faults,
-            &tables,
-        );
+        let mut blocks = Blocks::new(self.source());
+        let behind = entry.offset..part.end;
+        let mut counters = counters::before(&mut blocks, behind, &plan.faults, &tables);
+        if tables.iter().any(|pid| !counters.contains_key(pid)) {
+            // The part ends before any come: they go on from those in front.
+            let in_front = part.key.offset..entry.offset;
+            let last = counters::last(&mut blocks, in_front, &plan.faults, &tables);
+            for (pid, counter) in tables.iter().zip(part.key.table_counters) {
+                let known = last.get(pid).copied().unwrap_or(counter);
+                counters.entry(*pid).or_insert(known);
+            }
+        }
         Some(Key {
             offset: entry.offset,
             pts: entry.pts,
             lag: entry.lag,
             cursor,
-            table_counters: tables.map(|pid| counters.get(&pid).copied().unwrap_or(0)),
+            table_counters: tables.map(|pid| counters[&pid]),
             is_open: entry.is(Entry::OPEN),
             has_parameters: entry.is(Entry::PARAMETERS) || !run.tracks[run.cut].codec.is_video(),
             place: part.key.place,

@@ -325,6 +325,31 @@ fn any_damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
+/// The tables in front of a cut go on in those behind the damage.
+#[test]
+fn a_cut_between_the_last_tables_and_damage_is_clean() {
+    let shapes = shapes();
+    let (_, options) = shapes
+        .iter()
+        .find(|(name, _)| *name == "near the wrap")
+        .expect("there");
+    let mut rig = Rig::new(16 * MIB);
+    connect(
+        &mut rig,
+        options.clone(),
+        100,
+        &[(136, Damage::Cut(15))],
+        5000,
+    );
+    let clip = rig.clip(Selection::All);
+    let timeline = clip.timeline();
+    for hundredths in 0..100 {
+        let start = timeline.start + Ticks((timeline.end - timeline.start).0 * hundredths / 100);
+        let cut = Rendition::new(&[(Arc::clone(&clip), start..timeline.end)]).expect("one stream");
+        check(&read_all(&cut.clip), &rig.sent, Gaps::Allowed);
+    }
+}
+
 proptest! {
     #![proptest_config(cases(512))]
 
