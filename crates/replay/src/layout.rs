@@ -511,15 +511,15 @@ impl Builder {
             only,
         };
         let first = self.counters.is_none();
-        self.deltas = match &self.counters {
-            None => BTreeMap::new(),
-            Some(counters) => counters_before(part, &cut, blocks)
-                .iter()
-                .filter_map(|(pid, counter)| {
-                    Some((*pid, counters.get(pid)?.wrapping_sub(*counter) & 0x0f))
-                })
-                .collect(),
+        let known = self.counters.clone().unwrap_or_default();
+        let before = match first {
+            true => BTreeMap::new(),
+            false => counters_before(part, &cut, blocks),
         };
+        let delta = |(pid, counter): (&Pid, &u8)| {
+            Some((*pid, known.get(pid)?.wrapping_sub(*counter) & 0x0f))
+        };
+        self.deltas = before.iter().filter_map(delta).collect();
         if first {
             self.tables(tables, part.key.table_counters);
         }
@@ -529,7 +529,9 @@ impl Builder {
         self.log(part, &cut, first, &patch, blocks);
         if more {
             let last = counters_last(part, &cut, blocks).into_iter();
-            let last = last.map(|(pid, counter)| {
+            // What this part has none of is where the parts before have left it, whatever its run remembers.
+            let is_here = |pid: &Pid| before.contains_key(pid) || !known.contains_key(pid);
+            let last = last.filter(|(pid, _)| is_here(pid)).map(|(pid, counter)| {
                 let delta = self.deltas.get(&pid).copied().unwrap_or(0);
                 (pid, counter.wrapping_add(delta) & 0x0f)
             });

@@ -325,28 +325,39 @@ fn any_damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-/// The tables in front of a cut go on in those behind the damage.
+/// Tables go on in those behind damage in front of which a cut has none, also where it follows another.
 #[test]
 fn a_cut_between_the_last_tables_and_damage_is_clean() {
-    let shapes = shapes();
-    let (_, options) = shapes
-        .iter()
-        .find(|(name, _)| *name == "near the wrap")
-        .expect("there");
-    let mut rig = Rig::new(16 * MIB);
-    connect(
-        &mut rig,
-        options.clone(),
-        100,
-        &[(136, Damage::Cut(15))],
-        5000,
-    );
-    let clip = rig.clip(Selection::All);
-    let timeline = clip.timeline();
-    for hundredths in 0..100 {
-        let start = timeline.start + Ticks((timeline.end - timeline.start).0 * hundredths / 100);
-        let cut = Rendition::new(&[(Arc::clone(&clip), start..timeline.end)]).expect("one stream");
-        check(&read_all(&cut.clip), &rig.sent, Gaps::Allowed);
+    for (name, packet) in [
+        ("near the wrap", 136),
+        ("open groups without B pictures", 231),
+    ] {
+        let shapes = shapes();
+        let (_, options) = shapes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .expect("it is one");
+        let mut rig = Rig::new(16 * MIB);
+        connect(
+            &mut rig,
+            options.clone(),
+            100,
+            &[(packet, Damage::Cut(15))],
+            5000,
+        );
+        let clip = rig.clip(Selection::All);
+        let timeline = clip.timeline();
+        let at = |hundredths| {
+            timeline.start + Ticks((timeline.end - timeline.start).0 * hundredths / 100)
+        };
+        for start in 0..100 {
+            let first = (Arc::clone(&clip), at(0)..at(1));
+            let rest = (Arc::clone(&clip), at(start)..timeline.end);
+            for pieces in [vec![rest.clone()], vec![first, rest]] {
+                let cut = Rendition::new(&pieces).expect("one stream");
+                check(&read_all(&cut.clip), &rig.sent, Gaps::Allowed);
+            }
+        }
     }
 }
 
