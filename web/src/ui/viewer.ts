@@ -42,7 +42,7 @@ export function viewer(app: App, replay: Replay): TemplateResult {
     <div class="actions">
       ${angles(app, replay)}
       <a class="button primary" id="download" href=${file(replay, "mp4")} download>${icon("download")}${strings.download}</a>
-      ${app.mayChange ? changes(app, replay, at) : nothing}
+      ${app.mayChange ? changes(app, replay) : nothing}
     </div>
   </div>`;
 }
@@ -82,23 +82,25 @@ function fields(app: App, replay: Replay): TemplateResult {
   </div>`;
 }
 
-function changes(app: App, replay: Replay, at: number): TemplateResult {
+function changes(app: App, replay: Replay): TemplateResult {
   const isTrimmed = replay.in_s > 0.05 || replay.length_s - replay.out_s > 0.05;
   const trim = (part: object): void => void app.edit(replay.id, part);
+  // What is on the screen when a button is pressed, which was drawn a while before.
+  const here = (): number => replay.in_s + (app.clip?.time ?? 0);
   const lock = replay.locked ? strings.unlock : strings.lock;
   return html`
     <button id="on-air" @click=${() => app.putOnAir(replay.id)} title="${strings.putOnAir} (P)">${icon("onAir")}${strings.putOnAir}</button>
     <button id="convert" ?disabled=${replay.growing} @click=${() => void app.openConvert(replay.id)}>${icon("convert")}${strings.share}</button>
     <span class="group" role="group" aria-label=${strings.trim}>
-      <button class="chip" id="trim-in" ?disabled=${replay.locked} title="${strings.trimIn} (I)" @click=${() => trim({ in_s: replay.in_s + at })}>${strings.trimIn}</button>
-      <button class="chip" id="trim-out" ?disabled=${replay.locked} title="${strings.trimOut} (O)" @click=${() => trim({ out_s: replay.in_s + at })}>${strings.trimOut}</button>
+      <button class="chip" id="trim-in" ?disabled=${replay.locked} title="${strings.trimIn} (I)" @click=${() => trim({ in_s: here() })}>${strings.trimIn}</button>
+      <button class="chip" id="trim-out" ?disabled=${replay.locked} title="${strings.trimOut} (O)" @click=${() => trim({ out_s: here() })}>${strings.trimOut}</button>
       ${isTrimmed
         ? html`<button class="chip" @click=${() => trim({ in_s: 0, out_s: replay.length_s })} title=${strings.trimmed(length(replay.duration_s), length(replay.length_s))}>${strings.trimReset}</button>`
         : nothing}
     </span>
-    <button class="chip" ?disabled=${replay.growing} @click=${() => void app.split(replay.id, replay.in_s + at)}>${strings.split}</button>
+    <button class="chip" ?disabled=${replay.growing} @click=${() => void app.split(replay.id, here())}>${strings.split}</button>
     <button class="chip" ?disabled=${replay.growing} @click=${() => void app.duplicate(replay.id)}>${strings.duplicate}</button>
-    <button class="chip" @click=${() => trim({ poster_s: replay.in_s + at })}>${strings.setPoster}</button>
+    <button class="chip" @click=${() => trim({ poster_s: here() })}>${strings.setPoster}</button>
     <button class="quiet" aria-pressed=${replay.locked ? "true" : "false"} title="${lock}. ${strings.lockTip}" aria-label=${strings.locked} @click=${() => trim({ locked: !replay.locked })}>
       ${icon(replay.locked ? "lock" : "unlock")}
     </button>
