@@ -10,7 +10,7 @@ use lookback_mpegts::Pid;
 use lookback_replay::{Clip, Elementary, Gone};
 
 /// Bytes that are copied together at a time: a reader that stalls keeps its last ones.
-const READ_MAX: usize = 64 << 10;
+const READ_MAX: usize = 128 << 10;
 
 /// See the module's documentation.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use lookback_codec::{Codec, Hdr, ParameterSets, VideoFormat, hdr};
-use lookback_replay::{Elementary, Gone, Placed};
+use lookback_replay::{Elementary, Placed};
 
 use crate::content::{Content, LENGTH_LEN};
 use crate::nal::{Kind, Splitter, kind};
@@ -70,7 +70,7 @@ impl Pictures {
         goes_on: bool,
     ) -> Result<bool, Stopped> {
         self.bytes.clear();
-        read_all(source, &mut self.bytes)?;
+        source.copy_rest(&mut self.bytes)?;
         if self.hdr.is_none() {
             let head = &self.bytes[..self.bytes.len().min(HDR_MAX)];
             self.hdr = Some(hdr(self.codec(), head));
@@ -104,7 +104,7 @@ impl Pictures {
             return Ok(());
         }
         self.bytes.clear();
-        read_all(source, &mut self.bytes)?;
+        source.copy_rest(&mut self.bytes)?;
         self.find_nals()?;
         placed
             .parameters
@@ -177,16 +177,4 @@ fn with_lengths(splitter: &Splitter, sets: &[u8]) -> Bytes {
         out.extend_from_slice(&sets[unit]);
     }
     out.into()
-}
-
-fn read_all(source: &mut Elementary<'_>, out: &mut Vec<u8>) -> Result<(), Gone> {
-    loop {
-        let bytes = source.peek()?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let len = bytes.len();
-        out.extend_from_slice(bytes);
-        source.consume(len);
-    }
 }

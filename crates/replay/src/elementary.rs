@@ -136,7 +136,7 @@ impl Elementary<'_> {
                 return Err(Gone);
             }
             let step = len.min(here.len());
-            out.extend_from_slice(&here[..step]);
+            append(out, &here[..step]);
             self.consume(step);
             len -= step;
         }
@@ -171,6 +171,21 @@ impl Elementary<'_> {
             bytes.start += PACKET;
         }
         Ok(bytes.is_empty())
+    }
+
+    /// Copies all that is left behind what is in `out`.
+    ///
+    /// # Errors
+    /// If the clip had to be let go.
+    pub fn copy_rest(&mut self, out: &mut Vec<u8>) -> Result<(), Gone> {
+        loop {
+            let here = self.peek()?;
+            if here.is_empty() {
+                return Ok(());
+            }
+            append(out, here);
+            self.payload.start = self.payload.end;
+        }
     }
 
     fn next_packet(&mut self) -> Result<(), Gone> {
@@ -268,5 +283,15 @@ impl Elementary<'_> {
         }
         let off = len.saturating_sub(before).min(payload.len());
         self.payload.start += off;
+    }
+}
+
+/// Most pieces are the whole payload of a packet: how long that is the compiler knows.
+#[inline]
+fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+    const PAYLOAD_LEN: usize = PACKET_LEN - 4;
+    match <&[u8; PAYLOAD_LEN]>::try_from(bytes) {
+        Ok(payload) => out.extend_from_slice(payload),
+        Err(_) => out.extend_from_slice(bytes),
     }
 }

@@ -23,7 +23,7 @@ pub(super) const COPIED_MAX: usize = 16 << 10;
 
 /// The same of what is copied together, which is counted in the memory: fewer calls, and as much copied at a time
 /// as stays in the cache until it is sent.
-const COUNTED_MAX: usize = 64 << 10;
+const COUNTED_MAX: usize = 128 << 10;
 
 /// What has a length and bytes that never change.
 pub(super) trait Stored: Send + Sync + 'static {
