@@ -25,7 +25,7 @@ const SHORT: u32 = 12;
 /// How long a picture is on.
 const FRAME: Duration = Duration::from_nanos(1_000_000_000 / FPS);
 
-/// The pictures that are on their way to OBS when a command comes: half a second of them at the most.
+/// The pictures that are on their way to OBS when a command comes: half a second of them at the most, at speed 1.
 const UNDER_WAY: u64 = FPS / 2;
 
 /// As many pictures may come while no screenshot does.
@@ -99,7 +99,7 @@ fn it_shows_any_speed_and_any_order() {
     let [first, second, third] = [20, 30, 10].map(|second| stage.clip(second));
     let looped = json!({"clip": first.id, "play": true, "then": "loop"});
     let looped = stage.command("load", &looped);
-    stage.shows(looped, &first.numbers.repeat(3), FRAME);
+    stage.shows_behind(4 * UNDER_WAY, looped, &first.numbers.repeat(3), FRAME);
 
     let list = [json!({"clip": second.id}), json!({"clip": third.id})];
     let sequence = json!({"list": list, "play": true, "then": "next"});
@@ -334,10 +334,15 @@ impl Stage {
 
     /// These pictures follow the command, and behind each only the next, each for as long as `frame`.
     fn shows(&self, command: Instant, numbers: &[u64], frame: Duration) {
+        self.shows_behind(UNDER_WAY, command, numbers, frame);
+    }
+
+    /// The same where so many pictures may be on their way.
+    fn shows_behind(&self, under_way: u64, command: Instant, numbers: &[u64], frame: Duration) {
         let expected = Expected {
             numbers,
             frame,
-            under_way: UNDER_WAY,
+            under_way,
         };
         let seen = self.eye.story(command);
         let verdict = eventually(format_args!("{numbers:?} are on: {seen}"), || {
