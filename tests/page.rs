@@ -312,6 +312,20 @@ fn replays_are_kept_in_order() {
     browser.write("#search", "");
     browser.until("document.querySelectorAll('.card').length === 2");
 
+    stage.stand_at(2.0);
+    let first = stage.shown(CLIP);
+    browser.click("#trim-in");
+    eventually("the trimmed replay begins there", || {
+        let replays = stage.replays();
+        let length = replays[1]["duration_s"].as_f64()?;
+        (length < 6.2).then_some(())
+    });
+    browser.until("document.querySelector('lookback-clip video').duration < 6.2");
+    stage.stand_at(0.0);
+    eventually("its first picture is the one that was shown", || {
+        (stage.shown(CLIP).abs_diff(first) <= 30).then_some(())
+    });
+
     browser.click("[aria-label='Locked']");
     browser.until("document.querySelector('#delete').disabled");
     browser.click("[aria-label='Delete Foul']");
