@@ -21,6 +21,7 @@ mod library;
 mod log;
 mod manual;
 mod obs;
+mod programs;
 mod replays;
 mod serve;
 mod settings;
