@@ -27,6 +27,7 @@ usage: cargo xtask COMMAND
   deny          licences, bans and sources, and security advisories (fetches the advisory database)
   compare       lookback beside nginx, ffmpeg and a bare reader, on the same bytes (Linux; takes some
                 minutes and 3 GB of memory)
+  compare hls   the same of HLS alone: 200 viewers (two minutes, 1 GB of memory)
   latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes
                 half an hour); --plays N for fewer
   soak          a deck's picture stands in OBS for ten minutes, and goes on
@@ -40,7 +41,9 @@ fn main() -> ExitCode {
         ["test", "--fast"] => test::check(Scope::Fast),
         ["deny"] => test::deny(),
         #[cfg(target_os = "linux")]
-        ["compare"] => compare::run(),
+        ["compare"] => compare::everything(),
+        #[cfg(target_os = "linux")]
+        ["compare", "hls"] => compare::hls(),
         #[cfg(target_os = "linux")]
         ["compare", "--bare-reader", ref source @ ..] => compare::bare::run(source),
         #[cfg(not(target_os = "linux"))]
