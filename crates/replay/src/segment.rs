@@ -133,6 +133,14 @@ impl Channel {
         })
     }
 
+    /// Whether the window has passed a segment that there was.
+    pub fn has_passed(&self, number: u64) -> bool {
+        let state = self.lock();
+        let was_there = state.log.numbering.newest() >= Some(number);
+        let is_before = |key: &Key| key.place.segment > number;
+        was_there && state.log.keys.front().is_none_or(is_before)
+    }
+
     /// A segment, and the clip that it is in.
     ///
     /// # Errors
