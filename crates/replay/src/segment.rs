@@ -31,6 +31,8 @@ pub struct Segment {
     pub run: u64,
     /// Segments of one run with the same of this have the same parameter sets.
     pub parameters: u64,
+    /// Whether all of its pictures can be decoded without the segment before it.
+    pub is_closed: bool,
     /// When its first picture was recorded.
     pub start: Wall,
     /// From when to when it goes, on the timeline of its run.
@@ -296,6 +298,7 @@ fn segment(run: &Run, first: Key, end: Ticks, end_offset: u64) -> Segment {
         number: first.place.segment,
         run: first.place.run,
         parameters: first.place.parameters,
+        is_closed: !first.is_open,
         start: run.wall(first.pts),
         span: first.pts..end,
         offsets: first.offset..end_offset,

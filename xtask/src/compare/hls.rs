@@ -171,7 +171,7 @@ struct Cost {
 struct Seen {
     /// Segments or parts.
     pieces: u64,
-    /// Those that took longer to get than they play.
+    /// Those that took longer to get than a player has in hand: a segment, or three parts.
     late: u64,
     slowest: Duration,
     /// All that came, playlists included.
@@ -282,7 +282,7 @@ impl Viewer {
             self.fetch(&piece.path)?;
             let took = asked.elapsed();
             self.seen.pieces += 1;
-            self.seen.late += u64::from(took > piece.length);
+            self.seen.late += u64::from(took > piece.in_hand);
             self.seen.slowest = self.seen.slowest.max(took);
             self.last = Some(piece.number);
         }
@@ -310,7 +310,8 @@ struct List {
 struct Piece {
     number: (u64, usize),
     path: String,
-    length: Duration,
+    /// How long what a player has before it lasts.
+    in_hand: Duration,
 }
 
 impl List {
@@ -351,7 +352,7 @@ impl List {
                     list.parts.push(Piece {
                         number: list.next,
                         path: path(attribute("URI=")?),
-                        length: seconds(attribute("DURATION=")?)?,
+                        in_hand: 3 * seconds(attribute("DURATION=")?)?,
                     });
                     list.next.1 += 1;
                 }
@@ -359,7 +360,7 @@ impl List {
                     list.segments.push(Piece {
                         number: (list.next.0, 0),
                         path: path(uri),
-                        length,
+                        in_hand: length,
                     });
                     list.next = (list.next.0 + 1, 0);
                 }
