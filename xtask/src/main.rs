@@ -30,6 +30,7 @@ usage: cargo xtask COMMAND
   compare hls   the same of HLS alone: 200 viewers (two minutes, 1 GB of memory)
   latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes
                 half an hour); --plays N for fewer
+  latency page  how old the picture is that the control page shows live in Chromium (two minutes)
   soak          a deck's picture stands in OBS for ten minutes, and goes on
   windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
             "`compare` measures through /proc, and runs on Linux only",
         )),
         ["latency"] => long::latency(None),
+        ["latency", "page"] => long::page_latency(),
         ["latency", "--plays", plays] => long::latency(Some(plays)),
         ["soak"] => long::soak(),
         ["windows"] => windows::tools().and_then(|()| windows::kit()).map(drop),
