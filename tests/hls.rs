@@ -1,5 +1,8 @@
 //! HLS: what players make of the playlists, and that segments are what they are said to be.
 
+#[path = "hls/in_chromium.rs"]
+mod in_chromium;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;

@@ -4,6 +4,10 @@
 
 #[path = "page/bad_input.rs"]
 mod bad_input;
+#[path = "page/latency.rs"]
+mod latency;
+#[path = "page/link.rs"]
+mod link;
 #[path = "page/looks.rs"]
 mod looks;
 
@@ -47,13 +51,19 @@ impl Stage {
 
     /// The page of a server.
     fn of(server: Server, folder: TempDir) -> Self {
+        let url = server.url("/");
+        Self::at(&url, server, folder)
+    }
+
+    /// The same, at another address.
+    fn at(url: &str, server: Server, folder: TempDir) -> Self {
         assert_eq!(
             env!("LOOKBACK_PAGE_IS_BUILT"),
             "yes",
             "the page was left out of this build, which told why: there is nothing to test"
         );
         Self {
-            browser: Chromium::open(&server.url("/"), LAPTOP),
+            browser: Chromium::open(url, LAPTOP),
             server,
             folder,
         }

@@ -205,8 +205,13 @@ impl Chromium {
 
     /// The number of the test card's picture that a video element shows; none while it shows none.
     pub(crate) fn counter(&self, selector: &str) -> Option<u64> {
+        self.seen(selector).map(|(counter, _)| counter)
+    }
+
+    /// The same, and when it was on: in milliseconds since the Unix epoch.
+    pub(crate) fn seen(&self, selector: &str) -> Option<(u64, f64)> {
         let (width, height) = READ;
-        let luma = self.eval(&format!(
+        let seen = self.eval(&format!(
             "(() => {{
                 const video = document.querySelector({selector});
                 if (!video || video.readyState < 2) return null;
@@ -214,17 +219,19 @@ impl Chromium {
                 [canvas.width, canvas.height] = [{width}, {height}];
                 const context = canvas.getContext('2d');
                 context.drawImage(video, 0, 0, {width}, {height});
+                const at = Date.now();
                 const points = context.getImageData(0, 0, {width}, {height}).data;
                 let luma = '';
                 for (let at = 0; at < points.length; at += 4) {{
                     luma += String.fromCharCode(Math.round(points[at] * 0.3 + points[at + 1] * 0.59 + points[at + 2] * 0.11));
                 }}
-                return luma;
+                return {{luma, at}};
             }})()",
             selector = json!(selector)
         ));
-        let luma: Vec<u8> = luma.as_str()?.chars().map(|point| point as u8).collect();
-        read_counter(&luma, width, height)
+        let luma = seen["luma"].as_str()?.chars();
+        let luma: Vec<u8> = luma.map(|point| point as u8).collect();
+        Some((read_counter(&luma, width, height)?, seen["at"].as_f64()?))
     }
 
     /// Where what is downloaded from now on is put.

@@ -9,6 +9,7 @@ pub(crate) mod deck;
 pub(crate) mod events;
 pub(crate) mod ffmpeg;
 pub(crate) mod http;
+pub(crate) mod link;
 pub(crate) mod mpv;
 pub(crate) mod obs;
 pub(crate) mod process;

@@ -74,6 +74,10 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }

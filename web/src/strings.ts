@@ -52,6 +52,7 @@ export const strings = {
   unplayableReplay: "This browser cannot play this replay",
   unplayableReplayText: "Download it, or convert it to H.264. It plays on a deck all the same.",
   noMse: "This browser cannot play live video here",
+  pictureWaits: "The connection is too slow for the picture. Waiting for more of it…",
   pictureTrouble: "The picture cannot be loaded. Trying again…",
   copy: "Copy this line",
   soundOn: "Turn sound on",

@@ -1,6 +1,6 @@
-//! `cargo xtask latency` and `soak`: what OBS makes of a deck, over a longer time than a check may take.
+//! `cargo xtask latency` and `soak`: what OBS and a browser make of what is live, over a longer time than a check may take.
 //!
-//! Both lie with the end-to-end tests, which know how to drive OBS.
+//! All lie with the end-to-end tests, which know how to drive them.
 
 use std::process::Command;
 
@@ -19,6 +19,12 @@ pub(crate) fn latency(plays: Option<&str>) -> Result {
     }
     tools::ensure(&[tools::MEDIA, tools::OBS])?;
     run(test("latency::table").env("E2E_LATENCY_PLAYS", plays))
+}
+
+/// Measures how old the picture on the control page is, and prints the table.
+pub(crate) fn page_latency() -> Result {
+    tools::ensure(&[tools::MEDIA])?;
+    run(&mut test("page::latency::table"))
 }
 
 /// Lets a picture stand for ten minutes.

@@ -27,8 +27,10 @@ usage: cargo xtask COMMAND
   deny          licences, bans and sources, and security advisories (fetches the advisory database)
   compare       lookback beside nginx, ffmpeg and a bare reader, on the same bytes (Linux; takes some
                 minutes and 3 GB of memory)
+  compare hls   the same of HLS alone: 200 viewers (two minutes, 1 GB of memory)
   latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes
                 half an hour); --plays N for fewer
+  latency page  how old the picture is that the control page shows live in Chromium (two minutes)
   soak          a deck's picture stands in OBS for ten minutes, and goes on
   windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 
@@ -40,7 +42,9 @@ fn main() -> ExitCode {
         ["test", "--fast"] => test::check(Scope::Fast),
         ["deny"] => test::deny(),
         #[cfg(target_os = "linux")]
-        ["compare"] => compare::run(),
+        ["compare"] => compare::everything(),
+        #[cfg(target_os = "linux")]
+        ["compare", "hls"] => compare::hls(),
         #[cfg(target_os = "linux")]
         ["compare", "--bare-reader", ref source @ ..] => compare::bare::run(source),
         #[cfg(not(target_os = "linux"))]
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
             "`compare` measures through /proc, and runs on Linux only",
         )),
         ["latency"] => long::latency(None),
+        ["latency", "page"] => long::page_latency(),
         ["latency", "--plays", plays] => long::latency(Some(plays)),
         ["soak"] => long::soak(),
         ["windows"] => windows::tools().and_then(|()| windows::kit()).map(drop),

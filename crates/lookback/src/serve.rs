@@ -125,7 +125,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         Some(obs) => {
             let surroundings = Surroundings {
                 inputs: settings.inputs,
-                recorder,
+                recorder: Arc::clone(&recorder),
                 decks,
                 port: address.port(),
             };
@@ -135,7 +135,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         }
     };
     let router = http::router(Arc::new(app), guard);
-    tasks.spawn(http::serve(listener, router, connections));
+    tasks.spawn(http::serve(listener, router, connections, recorder));
     stop.await;
     info!("stopping");
     // Waits for each to be dropped, and with it the FIFOs that were made.

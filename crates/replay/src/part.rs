@@ -1,6 +1,6 @@
 //! Parts of segments, for players that do not want to wait for a whole one (low-latency HLS).
 //!
-//! A part is some of the pictures of a segment, as many as last up to a fifth of a second, and the sound of that time.
+//! A part is some of the pictures of a segment, as many as last up to a sixth of a second, and the sound of that time.
 //! Where one ends follows from the pictures alone, in the order in which they are decoded: so a part is the same for all
 //! who ask, as a segment is. Where pictures are damaged, or further apart, the rest of the segment comes in one.
 
@@ -17,8 +17,8 @@ use crate::plan::End;
 use crate::segment::{Cut, SegmentError, Stretch, cut, is_settled, stretches};
 use crate::wall::ticks_to_duration;
 
-/// How long a part is at most: five pictures at 24 and 25 a second, six at 30, and so on.
-const LENGTH_MAX_MILLIS: u64 = 210;
+/// How long a part is at most: four pictures at 24 and 25 a second, five at 30, and so on.
+const LENGTH_MAX_MILLIS: u64 = 170;
 const LENGTH_MAX: Ticks = Ticks(LENGTH_MAX_MILLIS as i64 * Ticks::SECOND.0 / 1000);
 
 /// A stretch of a segment. Only the first one is sure to begin with a keyframe.

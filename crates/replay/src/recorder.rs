@@ -215,7 +215,9 @@ impl Recorder {
         while self.budget.is_exceeded() && self.make_room() {}
     }
 
-    pub(crate) fn count(&self, bytes: usize) -> Counted {
+    /// Counts memory for something beside recordings, as long as what comes back lives. Room for it is made when more
+    /// is recorded.
+    pub fn count(&self, bytes: usize) -> Counted {
         self.budget.count(bytes)
     }
 

@@ -31,6 +31,8 @@ pub struct Segment {
     pub run: u64,
     /// Segments of one run with the same of this have the same parameter sets.
     pub parameters: u64,
+    /// Whether all of its pictures can be decoded without the segment before it.
+    pub is_closed: bool,
     /// When its first picture was recorded.
     pub start: Wall,
     /// From when to when it goes, on the timeline of its run.
@@ -131,6 +133,14 @@ impl Channel {
             longest: ticks_to_duration(state.log.numbering.longest()),
             program,
         })
+    }
+
+    /// Whether the window has passed a segment that there was.
+    pub fn has_passed(&self, number: u64) -> bool {
+        let state = self.lock();
+        let was_there = state.log.numbering.newest() >= Some(number);
+        let is_before = |key: &Key| key.place.segment > number;
+        was_there && state.log.keys.front().is_none_or(is_before)
     }
 
     /// A segment, and the clip that it is in.
@@ -288,6 +298,7 @@ fn segment(run: &Run, first: Key, end: Ticks, end_offset: u64) -> Segment {
         number: first.place.segment,
         run: first.place.run,
         parameters: first.place.parameters,
+        is_closed: !first.is_open,
         start: run.wall(first.pts),
         span: first.pts..end,
         offsets: first.offset..end_offset,

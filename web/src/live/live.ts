@@ -10,8 +10,15 @@ import type Hls from "hls.js";
 
 import { Picture, type Window } from "./picture";
 
-/** How far behind a live picture may fall before it is brought back. */
-const LATE_S = 12;
+/** How far behind where it may be a live picture may fall before it is brought back at once. */
+const LATE_S = 4;
+/** Less is made up for by playing a little faster, from here on, up to here, and with so much in hand. */
+const HURRY_FROM_S = 0.3;
+const HURRY_TO_S = 0.1;
+const IN_HAND_S = 0.4;
+const HURRY = 1.08;
+/** A picture that does not come for so long is told of. */
+const PATIENCE_MS = 1000;
 const RETRY_MS = 1500;
 /** How far channels that are seen beside each other may be apart. */
 const STEP_PLAYING_MS = 250;
@@ -22,10 +29,13 @@ const OLDEST_MARGIN_MS = 1500;
 export class Live extends Picture implements Window {
   follows = true;
   trouble = false;
+  isWaiting = false;
 
   private hls: Hls | null = null;
   private retry: number | undefined;
+  private patience: number | undefined;
   private isOver = false;
+  private hurries = false;
   private rests = false;
   /** Where to go as soon as there is a picture. */
   private wanted: number | null = null;
@@ -33,9 +43,14 @@ export class Live extends Picture implements Window {
   constructor(
     video: HTMLVideoElement,
     private readonly url: string,
+    /** Whether pictures and sound come apart, as they do where there is sound to choose from. */
+    private readonly isApart: boolean,
     changed: () => void,
   ) {
     super(video, changed);
+    video.addEventListener("timeupdate", () => this.keepUp());
+    video.addEventListener("waiting", () => this.wait());
+    for (const event of ["playing", "pause", "emptied"]) video.addEventListener(event, () => this.waitNoLonger());
     video.addEventListener("loadedmetadata", () => {
       if (this.wanted !== null) this.seek(this.wanted);
     });
@@ -87,11 +102,12 @@ export class Live extends Picture implements Window {
 
   override set speed(factor: number) {
     if (factor < 1) this.follows = false;
+    this.hurries = false;
     super.speed = factor;
   }
 
   override get speed(): number {
-    return super.speed;
+    return this.hurries ? 1 : super.speed;
   }
 
   keepTo(other: Window): void {
@@ -106,8 +122,7 @@ export class Live extends Picture implements Window {
   }
 
   tend(oldest: number): boolean {
-    const late = this.hls?.latency ?? 0;
-    if (this.follows && late > LATE_S && !this.video.paused) this.toLive();
+    if (this.behind() > LATE_S) this.toLive();
     const at = this.time;
     if (at === null || this.follows || this.video.seeking || at >= oldest) return false;
     this.seek(oldest + OLDEST_MARGIN_MS);
@@ -133,6 +148,7 @@ export class Live extends Picture implements Window {
   end(): void {
     this.isOver = true;
     clearTimeout(this.retry);
+    clearTimeout(this.patience);
     this.hls?.destroy();
     this.hls = null;
     this.video.removeAttribute("src");
@@ -140,7 +156,7 @@ export class Live extends Picture implements Window {
   }
 
   private async load(): Promise<void> {
-    const { default: Player } = await import("hls.js/light");
+    const { default: Player } = await (this.isApart ? import("hls.js") : import("hls.js/light"));
     if (this.isOver) return;
     if (!Player.isSupported()) {
       this.video.src = this.url;
@@ -156,6 +172,8 @@ export class Live extends Picture implements Window {
     });
     // Two segments behind, where the playlist does not say that less will do.
     hls.config.liveSyncDurationCount = 2;
+    // A picture that has stood still once is not late for ever.
+    hls.config.liveSyncOnStallIncrease = 0.2;
     hls.on(Player.Events.ERROR, (_, { fatal, type }) => {
       if (!fatal) return;
       if (type === Player.ErrorTypes.MEDIA_ERROR && !this.trouble) {
@@ -176,6 +194,37 @@ export class Live extends Picture implements Window {
     this.hls = hls;
     hls.loadSource(this.url);
     hls.attachMedia(this.video);
+  }
+
+  /** By how many seconds it is later than it has to be. */
+  private behind(): number {
+    if (!this.hls || !this.follows || this.video.paused) return 0;
+    return this.hls.latency - (this.hls.targetLatency ?? this.hls.latency);
+  }
+
+  private keepUp(): void {
+    const { buffered, currentTime } = this.video;
+    const inHand = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
+    const isLate = this.behind() > (this.hurries ? HURRY_TO_S : HURRY_FROM_S);
+    const hurries = isLate && inHand > IN_HAND_S && this.speed === 1;
+    if (hurries === this.hurries) return;
+    this.hurries = hurries;
+    this.video.playbackRate = hurries ? HURRY : 1;
+  }
+
+  private wait(): void {
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => {
+      this.isWaiting = this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+      this.changed();
+    }, PATIENCE_MS);
+  }
+
+  private waitNoLonger(): void {
+    clearTimeout(this.patience);
+    if (!this.isWaiting) return;
+    this.isWaiting = false;
+    this.changed();
   }
 
   /** Begins anew, at the same place. */

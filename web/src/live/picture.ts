@@ -26,6 +26,8 @@ export interface Window extends Player {
   /** Whether the live edge is followed: until somebody goes elsewhere. */
   follows: boolean;
   readonly trouble: boolean;
+  /** Whether it stands still, since what comes next has not been loaded yet. */
+  readonly isWaiting: boolean;
   /** Shows the moment, and follows the live edge no longer. */
   seek(ms: number): void;
   toLive(): void;

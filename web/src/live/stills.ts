@@ -17,6 +17,7 @@ const OLDEST_MARGIN_MS = 1500;
 export class Stills implements Window {
   follows = true;
   trouble = false;
+  readonly isWaiting = false;
   isResting = false;
   fps = 30;
 

@@ -50,7 +50,7 @@ export class LiveElement extends HTMLElement {
   private load({ app, channel }: LiveModel): void {
     const known = app.store.channel(channel);
     const isThere = known?.window && (app.store.segments(channel).length > 0 || playable(known) !== "yes");
-    const wanted = isThere ? `${app.store.era} ${channel} ${known.video?.codec}` : "";
+    const wanted = isThere ? `${app.store.era} ${channel} ${known.video?.codec} ${known.audio.length}` : "";
     if (wanted === this.loaded || (!wanted && this.loaded.includes(` ${channel} `))) return;
     this.end();
     this.loaded = wanted;
@@ -59,7 +59,7 @@ export class LiveElement extends HTMLElement {
     this.video.hidden = !moves;
     this.image.hidden = moves;
     this.shown = moves
-      ? new Live(this.video, `/hls/${encodeURIComponent(channel)}/index.m3u8`, app.changed)
+      ? new Live(this.video, `/hls/${encodeURIComponent(channel)}/index.m3u8`, known.audio.length > 1, app.changed)
       : new Stills(this.image, channel, () => app.store.window(channel), app.changed);
   }
 

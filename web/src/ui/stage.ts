@@ -53,6 +53,7 @@ function overlay(app: App): TemplateResult | typeof nothing {
   }
   if (!app.live) return message(strings.starting);
   if (app.live.trouble) return message(strings.pictureTrouble);
+  if (app.live.isWaiting) return message(strings.pictureWaits);
   return badge(app);
 }
 

@@ -76,6 +76,14 @@ impl Client {
         Ok(())
     }
 
+    /// A text, on the same connection.
+    pub(crate) fn text(&mut self, path: &str) -> Result<String> {
+        let head = self.ask(&format!("GET {path}"), "", "")?;
+        let mut text = Vec::new();
+        self.body(&head, |bytes| text.extend_from_slice(bytes))?;
+        String::from_utf8(text).map_err(|_| Failure::check(format!("{path} is no text")))
+    }
+
     fn read_some(&mut self, at: usize) -> Result<usize> {
         match self.stream.read(&mut self.buffer[at..]).map_err(broken)? {
             0 => Err(Failure::check("an answer breaks off")),

@@ -12,6 +12,7 @@
 //! | [`serving`] | first byte, throughput and processor time of what goes out | nginx, ffmpeg |
 //! | [`clips`] | making a clip | a request that does nothing |
 //! | [`memory`] | resident memory | the limit |
+//! | [`hls`] | 200 viewers of a channel that is recorded meanwhile | nginx |
 //! | [`channels`] | 64 channels at once | what was sent |
 //! | [`program`] | size and start | |
 
@@ -19,6 +20,7 @@ pub(crate) mod bare;
 mod channels;
 mod client;
 mod clips;
+mod hls;
 mod ingest;
 mod memory;
 mod process;
@@ -34,7 +36,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use stream::Stream;
+use report::Row;
+use stream::{BIT_RATE, Stream, TURNS};
 
 use crate::step::{Failure, Result, Steps};
 use crate::tools::{self, Tool};
@@ -61,13 +64,13 @@ struct Setting {
 }
 
 /// Measures everything and prints the table.
-pub(crate) fn run() -> Result {
+pub(crate) fn everything() -> Result {
     let mut steps = Steps::new();
     let setting = steps.run("what is compared, and on what", || {
         tools::ensure(&[TOOLS])?;
         Ok(Setting {
             program: server::build()?,
-            stream: Stream::prepare()?,
+            stream: Stream::prepare(BIT_RATE, TURNS)?,
             folder: Folder::new()?,
         })
     })?;
@@ -75,10 +78,27 @@ pub(crate) fn run() -> Result {
     let mut rows = steps.run("ingest", || ingest::rows(&setting))?;
     rows.extend(steps.run("serving", || serving::rows(&setting))?);
     rows.extend(steps.run("clips", || clips::rows(&setting))?);
+    rows.extend(steps.run("HLS", || hls::rows(&setting.program, &setting.folder))?);
     rows.extend(steps.run("memory", || memory::rows(&setting))?);
     rows.extend(steps.run("channels", || channels::rows(&setting))?);
     rows.extend(steps.run("the program", || program::rows(&setting))?);
-    let table = report::table(&rows);
+    print(&format!("{machine}; {ROUNDS} rounds"), &rows)
+}
+
+/// Measures HLS alone.
+pub(crate) fn hls() -> Result {
+    let mut steps = Steps::new();
+    let (program, folder) = steps.run("what is compared, and on what", || {
+        tools::ensure(&[TOOLS])?;
+        Ok((server::build()?, Folder::new()?))
+    })?;
+    let machine = machine()?;
+    let rows = steps.run("HLS", || hls::rows(&program, &folder))?;
+    print(&machine, &rows)
+}
+
+fn print(machine: &str, rows: &[Row]) -> Result {
+    let table = report::table(rows);
     std::io::stdout()
         .write_all(format!("\n{machine}\n\n{table}").as_bytes())
         .map_err(|error| Failure::check(format!("standard output: {error}")))
@@ -96,7 +116,7 @@ fn machine() -> Result<String> {
     let kernel: Vec<&str> = kernel.trim().split(['.', '-']).take(2).collect();
     let load = process::read("/proc/loadavg")?;
     Ok(format!(
-        "{threads} cores, {:.0} GB of memory, Linux {}; load at the start {}; {ROUNDS} rounds",
+        "{threads} cores, {:.0} GB of memory, Linux {}; load at the start {}",
         kilobytes.unwrap_or(f64::NAN) * 1024.0 / 1e9,
         kernel.join("."),
         load.split(' ').next().unwrap_or("unknown")

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,27 +15,27 @@ use crate::workspace::target;
 /// Bits a second of the stream, nearly.
 pub(crate) const BIT_RATE: u64 = 50_000_000;
 
-/// One turn of it, which is repeated until there is a gigabyte.
+/// A turn of it is repeated until there is a gigabyte.
+pub(crate) const TURNS: u32 = 11;
 const TURN_SECONDS: u32 = 16;
-const TURNS: u32 = 11;
 
 /// Bytes of a transport packet.
 const PACKET_LEN: usize = 188;
 
-/// A gigabyte of H.264 and AAC on one continuous timeline, as it would be recorded.
+/// H.264 and AAC on one continuous timeline, as it would be recorded.
 pub(crate) struct Stream(Vec<u8>);
 
 impl Stream {
-    /// Makes it, unless an earlier run has.
-    pub(crate) fn prepare() -> Result<Self> {
+    /// Makes so many turns of it, unless an earlier run has.
+    pub(crate) fn prepare(bit_rate: u64, turns: u32) -> Result<Self> {
         let folder = target().join("compare");
         let failed = |error: io::Error| Failure::check(format!("{}: {error}", folder.display()));
         fs::create_dir_all(&folder).map_err(failed)?;
-        let path = folder.join(format!("stream-{}x{TURNS}.ts", BIT_RATE / 1_000_000));
+        let path = folder.join(format!("stream-{}x{turns}.ts", bit_rate / 1_000_000));
         if !path.exists() {
             let (turn, made) = (folder.join("turn.ts"), folder.join("stream.new.ts"));
-            make_turn(&turn)?;
-            repeat(&turn, &made)?;
+            make_turn(&turn, bit_rate)?;
+            repeat(&turn, &made, turns)?;
             fs::rename(made, &path).map_err(failed)?;
             fs::remove_file(turn).map_err(failed)?;
         }
@@ -63,8 +64,8 @@ impl Stream {
 }
 
 /// Noise over the test picture, since without it there would be nothing to spend the bits on.
-fn make_turn(path: &Path) -> Result {
-    let rate = BIT_RATE.to_string();
+fn make_turn(path: &Path, bit_rate: u64) -> Result {
+    let rate = bit_rate.to_string();
     let seconds = TURN_SECONDS.to_string();
     let mut ffmpeg = ffmpeg();
     ffmpeg.args(["-f", "lavfi", "-i", PICTURE, "-f", "lavfi", "-i", SOUND]);
@@ -78,11 +79,11 @@ fn make_turn(path: &Path) -> Result {
 const PICTURE: &str = "testsrc2=size=1920x1080:rate=60,noise=alls=20:allf=t";
 const SOUND: &str = "sine=frequency=440:sample_rate=48000";
 
-fn repeat(turn: &Path, path: &Path) -> Result {
+fn repeat(turn: &Path, path: &Path, turns: u32) -> Result {
     let mut ffmpeg = ffmpeg();
     // At this rate the sound begins behind what ffmpeg looks at by itself.
     ffmpeg.args(["-probesize", "50M"]);
-    ffmpeg.args(["-stream_loop", &(TURNS - 1).to_string(), "-i"]);
+    ffmpeg.args(["-stream_loop", &(turns - 1).to_string(), "-i"]);
     ffmpeg.arg(turn);
     ffmpeg.args(["-map", "0", "-c", "copy", "-f", "mpegts"]);
     run(ffmpeg.arg(path))
@@ -133,17 +134,45 @@ pub(crate) fn send_paced(targets: &[Target], bytes: &[u8]) -> Result<Duration> {
     for target in targets {
         open.push(target.open()?);
     }
-    let started = Instant::now();
-    let (mut due, mut late) = (Duration::ZERO, Duration::ZERO);
-    for piece in bytes.chunks(usize::try_from(BIT_RATE / 8 / TICKS_PER_SECOND).unwrap_or(1)) {
-        thread::sleep(due.saturating_sub(started.elapsed()));
+    let mut late = Duration::ZERO;
+    for (piece, behind) in paced(bytes, BIT_RATE) {
         for target in &mut open {
             target.write_all(piece).map_err(refused)?;
         }
-        due += Duration::from_secs(1) / TICKS_PER_SECOND as u32;
-        late = late.max(started.elapsed().saturating_sub(due));
+        late = late.max(behind());
     }
     Ok(late)
+}
+
+/// Sends bytes at so many bits a second, until that is enough.
+pub(crate) fn send_until(
+    is_enough: &AtomicBool,
+    target: &Target,
+    bytes: &[u8],
+    bit_rate: u64,
+) -> Result {
+    let mut target = target.open()?;
+    for (piece, _) in paced(bytes, bit_rate) {
+        if is_enough.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        target.write_all(piece).map_err(refused)?;
+    }
+    Err(Failure::check(
+        "all was sent before the measurement was over",
+    ))
+}
+
+/// Pieces, each at its time, and how far behind the time of the next one is then.
+fn paced(bytes: &[u8], bit_rate: u64) -> impl Iterator<Item = (&[u8], impl Fn() -> Duration)> {
+    let len = usize::try_from(bit_rate / 8 / TICKS_PER_SECOND).unwrap_or(1);
+    let started = Instant::now();
+    bytes.chunks(len).zip(0..).map(move |(piece, tick)| {
+        let due = Duration::from_secs(1) / TICKS_PER_SECOND as u32 * tick;
+        thread::sleep(due.saturating_sub(started.elapsed()));
+        let next = due + Duration::from_secs(1) / TICKS_PER_SECOND as u32;
+        (piece, move || started.elapsed().saturating_sub(next))
+    })
 }
 
 /// Half a picture of 60 a second: a source sends no more evenly.

@@ -89,8 +89,9 @@ impl App {
         connections: Arc<Connections>,
     ) -> Self {
         let recorder = Arc::clone(shelf.look().recorder());
+        let limit = recorder.memory().limit_bytes;
         Self {
-            pictures: Pictures::new(recorder.memory().limit_bytes),
+            pictures: Pictures::new(limit),
             recorder,
             inputs: Vec::new(),
             shelf,
@@ -101,7 +102,7 @@ impl App {
             obs: Obs::off(),
             play_to,
             connections,
-            hls: hls::Hls::default(),
+            hls: hls::Hls::new(limit as u64),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
     }

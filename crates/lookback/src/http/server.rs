@@ -12,6 +12,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use lookback_replay::{Counted, Recorder};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,10 +23,21 @@ use tracing::{debug, error, warn};
 use super::body::COPIED_MAX;
 use super::socket::{Timed, WRITE_MAX};
 
-/// Clients at a time; more wait to be accepted. With what a connection takes and a frame of copies for
-/// each, they stay within what the memory limit leaves the program for itself. (Buffers of the system
-/// come on top.)
-const CONNECTIONS_MAX: usize = 128;
+/// Clients at a time that are for nothing: with what a connection takes and a frame of copies for each, they stay
+/// within what the memory limit leaves the program for itself. (Buffers of the system come on top.)
+const UNCOUNTED: usize = 128;
+
+/// Clients at a time at most; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// What each client beyond those that are for nothing is counted as in the memory.
+const CLIENT_LEN: usize = 48 << 10;
+
+/// The most of the memory limit that is counted so.
+const SHARE_OF_MEMORY: usize = 16;
+
+/// Open files that are left to everything else: sources, decks, programs that convert.
+const FILES_LEFT: usize = 192;
 
 /// How long a client may take to say what it wants, and to ask again on the same connection.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
@@ -49,21 +61,42 @@ pub(crate) struct Connections {
     pub(super) cut_off: AtomicU64,
 }
 
+/// How many clients are served at a time.
+#[derive(Clone)]
+struct Places {
+    /// Those that are counted in no memory.
+    uncounted: usize,
+    all: usize,
+    recorder: Arc<Recorder>,
+}
+
 /// Serves for ever.
-pub(crate) async fn serve(listener: TcpListener, router: Router, connections: Arc<Connections>) {
-    serve_up_to(CONNECTIONS_MAX, listener, router, connections).await;
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+    recorder: Arc<Recorder>,
+) {
+    let counted = recorder.memory().limit_bytes / SHARE_OF_MEMORY / CLIENT_LEN;
+    let all = (UNCOUNTED + counted).min(CONNECTIONS_MAX);
+    let places = Places {
+        uncounted: UNCOUNTED,
+        all: all.min(files_max(all)),
+        recorder,
+    };
+    serve_up_to(places, listener, router, connections).await;
 }
 
 async fn serve_up_to(
-    connections_max: usize,
+    places: Places,
     listener: TcpListener,
     router: Router,
     connections: Arc<Connections>,
 ) {
-    let places = Arc::new(Semaphore::new(connections_max));
+    let free = Arc::new(Semaphore::new(places.all));
     let mut tasks = JoinSet::new();
     loop {
-        let place = Arc::clone(&places)
+        let place = Arc::clone(&free)
             .acquire_owned()
             .await
             .expect("it is never closed");
@@ -76,10 +109,13 @@ async fn serve_up_to(
         };
         match client {
             Ok((stream, peer)) => {
+                let taken = places.all - free.available_permits();
+                let is_counted = taken > places.uncounted;
                 let client = Client {
                     peer,
                     connections: Arc::clone(&connections),
                     _place: place,
+                    _counted: is_counted.then(|| places.recorder.count(CLIENT_LEN)),
                 };
                 tasks.spawn(client.serve(stream, router.clone()));
             }
@@ -102,6 +138,33 @@ struct Client {
     peer: SocketAddr,
     connections: Arc<Connections>,
     _place: OwnedSemaphorePermit,
+    _counted: Option<Counted>,
+}
+
+/// As many as may be open at once beside other files, once the system was asked for so many `wanted`.
+#[cfg(unix)]
+fn files_max(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = (wanted + FILES_LEFT) as u64;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit {
+            current: Some(limit.maximum.map_or(wanted, |most| most.min(wanted))),
+            ..limit
+        };
+        // Then there are as many as there were.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
+    let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(open).map_or(usize::MAX, |open| {
+        open.saturating_sub(FILES_LEFT).max(UNCOUNTED)
+    })
+}
+
+/// Sockets are no files there.
+#[cfg(not(unix))]
+fn files_max(_: usize) -> usize {
+    usize::MAX
 }
 
 impl Client {
@@ -177,7 +240,7 @@ mod tests {
     use http_body::Frame;
 
     use super::*;
-    use crate::testing::{eventually, on_a_thread};
+    use crate::testing::{eventually, on_a_thread, recorder};
 
     const PLACES: usize = 4;
 
@@ -201,6 +264,7 @@ mod tests {
     struct Running {
         address: SocketAddr,
         connections: Arc<Connections>,
+        recorder: Arc<Recorder>,
         held: Arc<()>,
         _tasks: JoinSet<()>,
     }
@@ -224,9 +288,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let connections = Arc::new(Connections::default());
+        let recorder = recorder();
         let mut tasks = JoinSet::new();
+        let places = Places {
+            uncounted: PLACES - 1,
+            all: PLACES,
+            recorder: Arc::clone(&recorder),
+        };
         tasks.spawn(serve_up_to(
-            PLACES,
+            places,
             listener,
             router,
             Arc::clone(&connections),
@@ -234,6 +304,7 @@ mod tests {
         Running {
             address,
             connections,
+            recorder,
             held,
             _tasks: tasks,
         }
@@ -296,8 +367,11 @@ mod tests {
             .map(|_| std::net::TcpStream::connect(server.address).expect("it listens"))
             .collect();
         eventually("all places are taken", || open() == PLACES as u64).await;
+        let counted = || server.recorder.memory().used_bytes;
+        assert_eq!(counted(), CLIENT_LEN, "the last one");
         let waiting = ask(&server, "/");
         drop(idle);
         assert!(answer(waiting).await.ends_with("fine"));
+        eventually("nothing is counted any more", || counted() == 0).await;
     }
 }

@@ -11,11 +11,12 @@
 //! Of the segment that is being recorded there are parts, `KIND/ID-NUMBER.PART.m4s`, and who asks for a playlist or a
 //! part that is still to come is answered when it has come (low-latency HLS, RFC 8216bis).
 //!
-//! Segments are made when they are asked for, and nothing of them is kept. The ID is another one in each process, since
+//! Segments are made when they are asked for, and kept for some seconds, for others who ask. The ID is another one in each process, since
 //! numbers begin anew: so an address never means other bytes, and caches may keep what they have got.
 
 mod edges;
 mod playlist;
+mod recent;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -35,6 +36,7 @@ use tokio::task;
 
 use self::edges::Edges;
 use self::playlist::Links;
+use self::recent::{Made, Recent};
 use super::App;
 use super::body::PieceBody;
 use super::guard::QueryToken;
@@ -72,6 +74,7 @@ pub(super) struct Hls {
     id: String,
     maps: Mutex<VecDeque<(MapId, Arc<Map>)>>,
     edges: Arc<Edges>,
+    recent: Arc<Recent>,
 }
 
 /// What a playlist has to have, which is waited for.
@@ -100,16 +103,6 @@ struct Map {
     bytes: Bytes,
     /// The streams in it, and so in all segments that go with it.
     streams: Vec<usize>,
-}
-
-impl Default for Hls {
-    fn default() -> Self {
-        Self {
-            id: format!("{:016x}", RandomState::new().hash_one("hls")),
-            maps: Mutex::default(),
-            edges: Arc::default(),
-        }
-    }
 }
 
 /// `GET /hls/CHANNEL/index.m3u8`, and the playlists that it names.
@@ -176,12 +169,14 @@ pub(super) async fn media(
                 .finish(Body::new(body))
         }
         (_, Some((number, "m4s"))) if kind != Kind::Ts => {
-            let (wanted, run, parameters, clip) = app.hls.wanted(&channel, number).await?;
-            let map = app.hls.map(&channel, kind, run, parameters).await?;
-            let has = move |stream, _: &Program| map.streams.contains(&stream);
-            let fragment = fragment(clip, wanted, has).await?;
+            let of = number.split('.').next().and_then(|of| of.parse().ok());
+            if channel.has_passed(of.ok_or_else(unknown)?) {
+                return Err(SegmentError::Passed.into());
+            }
+            let make = app.hls.made(&channel, kind, number);
+            let made = app.hls.recent.get(&tag, make).await?;
             let head = head.header(header::CONTENT_TYPE, "video/iso.segment");
-            stored(&headers, &tag, head, &Arc::new(fragment))
+            stored(&headers, &tag, head, &made)
         }
         (_, Some((map, "mp4"))) if kind != Kind::Ts => {
             let (run, parameters) = map.split_once('-').ok_or_else(unknown)?;
@@ -223,6 +218,32 @@ impl Reload {
 }
 
 impl Hls {
+    pub(super) fn new(memory_limit: u64) -> Self {
+        Self {
+            id: format!("{:016x}", RandomState::new().hash_one("hls")),
+            maps: Mutex::default(),
+            edges: Arc::default(),
+            recent: Arc::new(Recent::new(memory_limit)),
+        }
+    }
+
+    /// A segment, or a part of one, with the streams of a kind.
+    async fn made(
+        &self,
+        channel: &Arc<Channel>,
+        kind: Kind,
+        number: &str,
+    ) -> Result<Made, Problem> {
+        let (wanted, run, parameters, clip) = self.wanted(channel, number).await?;
+        let map = self.map(channel, kind, run, parameters).await?;
+        let recent = Arc::clone(&self.recent);
+        let made = task::spawn_blocking(move || {
+            let fragment = fragment(&clip, wanted, |stream, _| map.streams.contains(&stream))?;
+            Ok(recent.copy(fragment)?)
+        });
+        made.await.map_err(|_| Problem::mp4_fault())?
+    }
+
     /// A segment, or a part of one, which is waited for if it is the next to come: what it is, the run and the
     /// parameter sets that it belongs to, and the clip that it is in.
     async fn wanted(
@@ -270,8 +291,11 @@ impl Hls {
             .rfind(|segment| (segment.run, segment.parameters) == (run, parameters))
             .ok_or(SegmentError::Passed)?;
         let (segment, clip) = channel.segment(newest.number)?;
-        let has = move |stream, program: &Program| kind.has(stream, program);
-        let made = fragment(clip, Wanted::Segment(segment), has).await?;
+        let made = task::spawn_blocking(move || {
+            let has = |stream, program: &Program| kind.has(stream, program);
+            fragment(&clip, Wanted::Segment(segment), has)
+        });
+        let made = made.await.map_err(|_| Problem::mp4_fault())??;
         let made = Arc::new(Map {
             bytes: made.init(),
             streams: made.streams().to_vec(),
@@ -306,24 +330,20 @@ enum Wanted {
 }
 
 /// A segment, or a part of one, as a fragment with some of its streams. Every byte of it is looked at.
-async fn fragment(
-    clip: Arc<Clip>,
+fn fragment(
+    clip: &Arc<Clip>,
     wanted: Wanted,
-    has: impl Fn(usize, &Program) -> bool + Send + 'static,
+    has: impl Fn(usize, &Program) -> bool,
 ) -> Result<Fragment, Problem> {
-    let made = task::spawn_blocking(move || {
-        let program = clip.program();
-        let has = |stream| has(stream, &program);
-        // What counts up in fragments may begin anew.
-        let counted = |number: u64| (number as u32).wrapping_add(1);
-        match wanted {
-            Wanted::Segment(segment) => {
-                Fragment::new(&clip, segment.span, counted(segment.number), has)
-            }
-            Wanted::Part(part) => Fragment::part(&clip, &part, counted(part.number), has),
-        }
-    });
-    Ok(made.await.map_err(|_| Problem::mp4_fault())??)
+    let program = clip.program();
+    let has = |stream| has(stream, &program);
+    // What counts up in fragments may begin anew.
+    let counted = |number: u64| (number as u32).wrapping_add(1);
+    let made = match wanted {
+        Wanted::Segment(segment) => Fragment::new(clip, segment.span, counted(segment.number), has),
+        Wanted::Part(part) => Fragment::part(clip, &part, counted(part.number), has),
+    };
+    Ok(made?)
 }
 
 /// The tracks of sound that an MP4 can have, by their positions in the program.

@@ -32,20 +32,29 @@ pub(super) fn index(segments: &Segments, links: &Links<'_>) -> String {
     let program = &segments.program;
     let query = &links.query;
     let sounds = sounds(program);
+    let kinds = kinds(program);
     let mut text = BEGIN.to_owned();
-    let kind = match program.codecs().first() {
-        Some(&first) if !carries(first) => Kind::Ts,
-        Some(first) if first.is_video() && sounds.len() > 1 => Kind::Video,
-        _ => Kind::All,
-    };
-    if kind == Kind::Video {
+    if kinds.len() > 1 {
         for (&stream, number) in sounds.iter().zip(1..) {
             rendition(program, stream, number, query, &mut text);
         }
     }
-    variant(segments, &sounds, kind, &mut text);
-    writeln!(text, "{kind}.m3u8{query}").expect(NEVER_FAILS);
+    variant(segments, &sounds, kinds[0], &mut text);
+    writeln!(text, "{}.m3u8{query}", kinds[0]).expect(NEVER_FAILS);
     text
+}
+
+/// The media playlists of a program: the one that is watched, and the tracks of sound that go with it.
+fn kinds(program: &Program) -> Vec<Kind> {
+    let sounds = sounds(program).len();
+    match program.codecs().first() {
+        Some(&first) if !carries(first) => vec![Kind::Ts],
+        Some(first) if first.is_video() && sounds > 1 => {
+            let sounds = (1..=sounds).map(Kind::Sound);
+            [Kind::Video].into_iter().chain(sounds).collect()
+        }
+        _ => vec![Kind::All],
+    }
 }
 
 /// A media playlist: all segments of the window, and the parts of the newest. It has no end, since the channel may
@@ -67,6 +76,10 @@ pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>, delta: b
         format!("#EXT-X-DISCONTINUITY-SEQUENCE:{run}"),
     ] {
         writeln!(text, "{line}").expect(NEVER_FAILS);
+    }
+    let mut all = segments.list.iter().chain(&segments.current);
+    if matches!(kind, Kind::Sound(_)) || all.all(|segment| segment.is_closed) {
+        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
     if known > 0 {
         writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={known}").expect(NEVER_FAILS);
@@ -93,8 +106,30 @@ pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>, delta: b
         let next = parts(segments, current, kind, links, &mut text);
         let uri = part_uri(current, next, kind, links);
         writeln!(text, "#EXT-X-PRELOAD-HINT:TYPE=PART,{uri}").expect(NEVER_FAILS);
+        reports(segments, kind, query, &mut text);
     }
     text
+}
+
+/// How far the other playlists are that are watched together with this one: as far as it is itself.
+fn reports(segments: &Segments, kind: Kind, query: &str, text: &mut String) {
+    let kinds = kinds(&segments.program);
+    let newest = segments.list.last().map(|segment| segment.number);
+    let part = segments.parts.last();
+    let part = part.filter(|part| Some(part.number) >= newest);
+    let Some(segment) = part.map(|part| part.number).or(newest) else {
+        return;
+    };
+    let part = part.map_or_else(String::new, |part| format!(",LAST-PART={}", part.index));
+    let others = kinds.iter().filter(|other| **other != kind);
+    for other in others.filter(|_| kinds.contains(&kind)) {
+        let uri = format!("URI=\"{other}.m3u8{query}\"");
+        writeln!(
+            text,
+            "#EXT-X-RENDITION-REPORT:{uri},LAST-MSN={segment}{part}"
+        )
+        .expect(NEVER_FAILS);
+    }
 }
 
 /// How many segments lie wholly further from the end than so many seconds.
@@ -144,7 +179,7 @@ fn parts(
     for part in parts.filter(|part| part.number == segment.number) {
         let length = part.duration().as_secs_f64();
         let uri = part_uri(segment, part.index, kind, links);
-        let independent = match part.is_independent {
+        let independent = match part.is_independent || matches!(kind, Kind::Sound(_)) {
             true => ",INDEPENDENT=YES",
             false => "",
         };

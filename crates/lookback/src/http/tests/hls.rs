@@ -119,9 +119,30 @@ async fn what_is_not_there_is_a_problem() {
         let problem = problem_of(server.get(&format!("/hls/{uri}")).await).await;
         assert_eq!(problem, (status, code.to_owned()), "{uri}");
     }
+    let there = server.get(&format!("/hls/main/{}", segments[0])).await;
+    assert_eq!(there.status(), StatusCode::OK);
     channel.clear();
     let passed = server.get(&format!("/hls/main/{}", segments[0])).await;
     assert_eq!(problem_of(passed).await, (410, "segment_passed".to_owned()));
+}
+
+/// Who asks for the same within seconds is given the same bytes, which are let go of after that.
+#[tokio::test(start_paused = true)]
+async fn what_was_made_is_kept_for_others_for_a_while() {
+    let server = of_two_runs();
+    let list = text_of(&server, "/hls/main/all.m3u8").await;
+    let uri = format!("/hls/main/{}", addresses(&list).0[1]);
+    let used = || server.recorder.memory().index_bytes;
+    let fetch = async || bytes_of(server.get(&uri).await).await;
+    let len = fetch().await.len();
+    let once = used();
+    let (first, second) = tokio::join!(fetch(), fetch());
+    assert_eq!((first == second, used()), (true, once), "they share it");
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    let let_go = once - used();
+    // But for the header.
+    assert!((len * 9 / 10..=len).contains(&let_go), "{let_go} of {len}");
+    assert_eq!(fetch().await, first);
 }
 
 /// Who cannot set a header has the token in all addresses.

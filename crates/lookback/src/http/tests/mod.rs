@@ -4,6 +4,7 @@ mod api;
 mod decks;
 mod events;
 mod hls;
+mod hls_rules;
 mod jobs;
 mod media;
 mod obs;
@@ -63,8 +64,28 @@ fn with_policy(policy: Policy) -> Server {
     server_of(guard, "no-such-ffmpeg", None, policy)
 }
 
+/// One whose window is so long.
+fn with_window(keep: Duration) -> Server {
+    let limits = lookback_replay::Limits {
+        memory: 64 << 20,
+        keep: Some(keep),
+    };
+    let guard = Guard::new(Vec::new(), true, None);
+    let policy = Policy::default();
+    server_on(Recorder::new(limits), guard, "no-such-ffmpeg", None, policy)
+}
+
 fn server_of(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>, policy: Policy) -> Server {
-    let recorder = recorder();
+    server_on(recorder(), guard, ffmpeg, library, policy)
+}
+
+fn server_on(
+    recorder: Arc<Recorder>,
+    guard: Guard,
+    ffmpeg: &str,
+    library: Option<Arc<Library>>,
+    policy: Policy,
+) -> Server {
     recorder.add_channel("main");
     let (decks, playing) = Decks::new(&[main_deck()], &recorder).expect("it is idle on its own");
     let mut tasks = JoinSet::new();
