@@ -19,7 +19,7 @@ use crate::archive::Archive;
 use crate::clock;
 use crate::convert::{Ffmpeg, Jobs};
 use crate::decks::{Decks, play_into};
-use crate::http::{self, App, Connections, Guard, Plans};
+use crate::http::{self, App, Connections, Guard, Links, Plans};
 use crate::library::Library;
 use crate::obs::{Obs, Surroundings};
 use crate::replays::{self, Shelf};
@@ -119,6 +119,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         play_to,
         Arc::clone(&connections),
     )
+    .with_links(Links::new(address, settings.token, settings.view_token))
     .taking_from(taken);
     let app = match settings.obs {
         None => app,
@@ -210,6 +211,9 @@ fn greet(address: SocketAddr, settings: &Settings) {
         info!("{}: takes MPEG-TS from {}", input.channel, input.address);
     }
     info!("look at it in a browser: http://{address}/");
+    if !address.ip().is_loopback() {
+        info!("or on a tablet: lookback link --token-file FILE shows a QR code");
+    }
     info!("watch it: mpv http://{address}/video");
     for sink in sinks_of(settings, &Name::main()) {
         info!("play it into {sink}: http://{address}/play");

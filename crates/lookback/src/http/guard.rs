@@ -45,6 +45,9 @@ pub(super) enum Access {
 /// Where a browser keeps the token that it has shown.
 pub(super) const COOKIE: &str = "lookback_token";
 
+/// What is not for who may only look, though it is asked for with `GET`.
+const FULL_ONLY: [&str; 2] = ["/play", "/api/v1/links"];
+
 /// The token that a request has shown in its URL, for the URLs that it is sent on to.
 #[derive(Clone, Debug)]
 pub(super) struct QueryToken(pub(super) String);
@@ -168,8 +171,10 @@ impl Guard {
         }
         match self.access(request.headers(), in_query) {
             Some(Access::Full) => Ok(()),
-            // What a GET of `/play` does is heard by everybody.
-            Some(Access::View) if request.method().is_safe() && path != "/play" => Ok(()),
+            // What a GET of `/play` does is heard by everybody, and links have the other token in them.
+            Some(Access::View) if request.method().is_safe() && !FULL_ONLY.contains(&path) => {
+                Ok(())
+            }
             Some(Access::View) => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "view_only",
@@ -548,6 +553,7 @@ mod tests {
         assert_eq!(asked(Method::GET, "/video"), None);
         assert_eq!(asked(Method::GET, "/api/v1/events"), None);
         assert_eq!(asked(Method::GET, "/play"), Some("view_only"));
+        assert_eq!(asked(Method::GET, "/api/v1/links"), Some("view_only"));
         for method in [Method::POST, Method::PATCH, Method::DELETE] {
             assert_eq!(asked(method, "/api/v1/replays/a"), Some("view_only"));
         }

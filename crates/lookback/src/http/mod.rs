@@ -11,6 +11,7 @@ mod hls;
 mod hotkeys;
 mod jobs;
 mod library;
+mod links;
 mod media;
 mod metrics;
 mod obs;
@@ -44,6 +45,7 @@ use lookback_replay::Recorder;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::guard::Guard;
+pub(crate) use self::links::Links;
 use self::pictures::Pictures;
 pub(crate) use self::plans::Plans;
 use self::problem::Problem;
@@ -74,6 +76,7 @@ pub(crate) struct App {
     play_to: String,
     connections: Arc<Connections>,
     hls: hls::Hls,
+    links: Links,
     /// Places for those who listen to events.
     listeners: Arc<Semaphore>,
 }
@@ -102,6 +105,7 @@ impl App {
             play_to,
             connections,
             hls: hls::Hls::default(),
+            links: Links::nowhere(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
     }
@@ -109,6 +113,11 @@ impl App {
     /// The same with an OBS that is watched over.
     pub(crate) fn with_obs(self, obs: Obs) -> Self {
         Self { obs, ..self }
+    }
+
+    /// The same with links that open its page elsewhere.
+    pub(crate) fn with_links(self, links: Links) -> Self {
+        Self { links, ..self }
     }
 
     /// Tells clients what the channels take their bytes from.
@@ -168,6 +177,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
         .route("/api/v1/obs/replay", post(obs::replay))
+        .route("/api/v1/links", get(links::list))
         .route("/api/v1/events", get(events::events))
         .merge(session::router(Arc::clone(&guard)))
         .fallback(not_found)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::str::FromStr;
 
-/// A secret text. It is never shown: its `Debug` hides it.
+/// A secret text. It is shown in links to the page alone: its `Debug` hides it.
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Token(String);
 
@@ -17,6 +17,11 @@ impl Token {
             .zip(theirs)
             .fold(0, |found, (a, b)| black_box(found | (a ^ b)));
         ours.len() == theirs.len() && differences == 0
+    }
+
+    /// As it stands behind the `#` of a link for somebody who has shown it, where a plus would be a space.
+    pub(super) fn in_link(&self) -> String {
+        self.0.replace('+', "%2B")
     }
 }
 

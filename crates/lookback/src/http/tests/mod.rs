@@ -5,6 +5,7 @@ mod decks;
 mod events;
 mod hls;
 mod jobs;
+mod links;
 mod media;
 mod obs;
 mod posters;
@@ -49,21 +50,34 @@ fn recorded() -> Server {
     server
 }
 
+/// One whose page is opened by these links.
+fn linking(links: Links) -> Server {
+    let guard = Guard::new(Vec::new(), true, None);
+    server_of(guard, "no-such-ffmpeg", None, Policy::default(), links)
+}
+
 fn guarded(guard: Guard) -> Server {
     with_jobs(guard, "no-such-ffmpeg", None)
 }
 
 /// One that converts with this ffmpeg, and writes to this library.
 fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Server {
-    server_of(guard, ffmpeg, library, Policy::default())
+    let links = Links::nowhere();
+    server_of(guard, ffmpeg, library, Policy::default(), links)
 }
 
 fn with_policy(policy: Policy) -> Server {
     let guard = Guard::new(Vec::new(), true, None);
-    server_of(guard, "no-such-ffmpeg", None, policy)
+    server_of(guard, "no-such-ffmpeg", None, policy, Links::nowhere())
 }
 
-fn server_of(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>, policy: Policy) -> Server {
+fn server_of(
+    guard: Guard,
+    ffmpeg: &str,
+    library: Option<Arc<Library>>,
+    policy: Policy,
+    links: Links,
+) -> Server {
     let recorder = recorder();
     recorder.add_channel("main");
     let (decks, playing) = Decks::new(&[main_deck()], &recorder).expect("it is idle on its own");
@@ -98,7 +112,7 @@ fn server_of(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>, policy: 
         "play.ts".to_owned(),
         Arc::default(),
     );
-    let app = Arc::new(app);
+    let app = Arc::new(app.with_links(links));
     Server {
         router: router(Arc::clone(&app), guard),
         app,
