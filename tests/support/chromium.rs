@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
 use super::process::Process;
-use super::{DEADLINE, browser, eventually, folder};
+use super::{DEADLINE, browser, eventually, ffmpeg, folder, qr, text};
 
 /// The size in which pictures are read.
 const READ: (usize, usize) = (320, 176);
@@ -235,15 +235,31 @@ impl Chromium {
         path
     }
 
-    /// What the page looks like, as a PNG. With `E2E_PICTURES` set to a folder it is kept there, to be looked at.
+    /// What the page looks like. With `E2E_PICTURES` set to a folder it is kept there, to be looked at.
     pub(crate) fn picture(&self, name: &str) {
-        let answer = self.command("Page.captureScreenshot", json!({"format": "png"}));
-        let data = answer["data"].as_str().expect("a picture");
-        assert!(data.len() > 10_000, "an empty picture");
+        let png = self.png();
+        assert!(png.len() > 7_500, "an empty picture");
         if let Some(folder) = std::env::var_os("E2E_PICTURES") {
             let path = Path::new(&folder).join(format!("{name}.png"));
-            fs::write(path, decoded(data)).expect("the folder takes files");
+            fs::write(path, png).expect("the folder takes files");
         }
+    }
+
+    /// What a camera that is held to the screen reads off a QR code on it.
+    pub(crate) fn code(&self) -> Option<String> {
+        let path = self.folder.path().join("screen.png");
+        fs::write(&path, self.png()).expect("the test's folder takes files");
+        let [width, height] = ["innerWidth", "innerHeight"].map(|side| {
+            let points = self.eval(side).as_u64().expect("a size");
+            usize::try_from(points).expect("of a screen")
+        });
+        let luma = ffmpeg::pictures(text(&path), width, height).remove(0);
+        qr::read(width, height, |x, y| luma[y * width + x])
+    }
+
+    fn png(&self) -> Vec<u8> {
+        let answer = self.command("Page.captureScreenshot", json!({"format": "png"}));
+        decoded(answer["data"].as_str().expect("a picture"))
     }
 
     /// Errors that the page has met since this was last asked, but for answers of the server with an error: those the page

@@ -26,6 +26,7 @@ pub(crate) fn run(options: &LinkOptions) -> ExitCode {
 #[derive(Deserialize)]
 struct Answer {
     links: Vec<Link>,
+    valid_s: u64,
 }
 
 #[derive(Deserialize)]
@@ -43,8 +44,9 @@ fn ask(options: &LinkOptions) -> Result<String, Failure> {
     if options.server.json {
         return Ok(answer);
     }
-    let Answer { links } = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
-    told(&links, options.view).map_err(|why| Failure::mistake(why.to_owned()))
+    let Answer { links, valid_s } = serde_json::from_str(&answer).map_err(Failure::unreadable)?;
+    let told = told(&links, options.view).map_err(|why| Failure::mistake(why.to_owned()))?;
+    Ok(format!("{told}\n\nvalid for {} minutes", valid_s / 60))
 }
 
 /// The first as a code; the others lead to the same by other addresses of the machine.

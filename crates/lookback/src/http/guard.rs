@@ -11,7 +11,8 @@
 //!   secret, is there for everybody: it asks for the token.
 //! - Whoever shows the token for viewing may look at everything and change nothing.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, PathAndQuery};
@@ -19,6 +20,7 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::pass::Passes;
 use super::problem::Problem;
 use super::token::Token;
 
@@ -31,6 +33,8 @@ pub(crate) struct Guard {
     any_address: bool,
     token: Option<Token>,
     view_token: Option<Token>,
+    passes: Passes,
+    listen: Option<SocketAddr>,
 }
 
 /// What somebody may do.
@@ -64,12 +68,46 @@ impl Guard {
             any_address: !loopback,
             token,
             view_token: None,
+            passes: Passes::default(),
+            listen: None,
         }
     }
 
     /// A second token, with which one may look but change nothing.
     pub(crate) fn with_view_token(self, view_token: Option<Token>) -> Self {
         Self { view_token, ..self }
+    }
+
+    /// Where clients are listened for, which links to the page are made of.
+    pub(crate) fn listening_at(self, listen: SocketAddr) -> Self {
+        Self {
+            listen: Some(listen),
+            ..self
+        }
+    }
+
+    pub(super) fn listen(&self) -> Option<SocketAddr> {
+        self.listen
+    }
+
+    /// A pass for somebody who then may do so much, where there is a token for that.
+    pub(super) fn pass(&self, access: Access, now: Instant) -> Option<String> {
+        self.token_for(access)?;
+        Some(self.passes.issue(access, now))
+    }
+
+    /// What somebody may do who shows a token or a pass, and the token to be kept of it, if there is one.
+    pub(super) fn admit(&self, shown: &str, now: Instant) -> Option<(Access, Option<&Token>)> {
+        let access = self.passes.access(shown, now);
+        let access = access.or_else(|| self.access_with(shown))?;
+        Some((access, self.token_for(access)))
+    }
+
+    fn token_for(&self, access: Access) -> Option<&Token> {
+        match access {
+            Access::Full => self.token.as_ref(),
+            Access::View => self.view_token.as_ref(),
+        }
     }
 
     /// Whether a token has to be shown.

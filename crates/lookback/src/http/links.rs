@@ -1,69 +1,32 @@
 //! `GET links`: what opens the page on another device, such as a tablet that is held to the screen.
 //!
-//! The token stands behind the `#` of a link: a browser sends that to nobody, so no log has it, and the page takes it out of
-//! the address at once. Only who has shown the full token is answered, which the [`guard`](super::guard) sees to, and the
-//! answer is not kept by anybody.
+//! A [`pass`](super::pass) stands behind the `#` of a link: a browser sends that to nobody, so no log has it. Only who has shown
+//! the full token is answered, which the [`guard`](super::guard) sees to.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::Uri;
 use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
 use fast_qr::{ECL, QRBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::App;
 use super::api::FRESH;
-use super::guard::Access;
+use super::guard::{Access, Guard};
+use super::pass;
 use super::problem::Problem;
-use super::token::Token;
 use crate::addresses;
 
-/// What links are made of.
-pub(crate) struct Links {
-    listen: SocketAddr,
-    token: Option<Token>,
-    view_token: Option<Token>,
-}
-
-impl Links {
-    /// To a server that listens here, for who has these tokens.
-    pub(crate) fn new(listen: SocketAddr, token: Option<Token>, view_token: Option<Token>) -> Self {
-        Self {
-            listen,
-            token,
-            view_token,
-        }
-    }
-
-    /// To one that nobody else reaches.
-    pub(super) fn nowhere() -> Self {
-        Self::new((Ipv4Addr::LOCALHOST, 0).into(), None, None)
-    }
-
-    /// By the way that is known to lead here, if there is one, and by all addresses.
-    fn all(&self, known: Option<String>) -> Vec<Link> {
-        let port = self.listen.port();
-        let addresses = addresses::reaching(self.listen).into_iter();
-        let addresses =
-            addresses.map(|address| format!("http://{}", SocketAddr::new(address, port)));
-        let mut origins: Vec<String> = known.into_iter().collect();
-        origins.extend(
-            addresses
-                .filter(|origin| !origins.contains(origin))
-                .collect::<Vec<_>>(),
-        );
-        let links = origins.iter().flat_map(|origin| {
-            let full = link(origin, Access::Full, self.token.as_ref());
-            let view = self.view_token.as_ref();
-            let view = view.and_then(|token| link(origin, Access::View, Some(token)));
-            [full, view]
-        });
-        links.flatten().collect()
-    }
+pub(super) fn router(guard: Arc<Guard>) -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/links", get(list))
+        .with_state(guard)
 }
 
 /// How somebody gets in.
@@ -79,22 +42,44 @@ struct Link {
 /// The way by which whoever asks has come.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+struct Asked {
     origin: Option<String>,
 }
 
 /// `GET links`
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-) -> Result<impl IntoResponse, Problem> {
+async fn list(State(guard): State<Arc<Guard>>, uri: Uri) -> Result<impl IntoResponse, Problem> {
     let asked = Query::try_from_uri(&uri);
     let Query(Asked { origin }) = asked.map_err(|wrong| Problem::bad_request(wrong.body_text()))?;
     let known = origin.as_deref().map(leading_here).transpose()?;
-    Ok((
-        FRESH,
-        Json(json!({"links": app.links.all(known.flatten())})),
-    ))
+    let origins = origins(guard.listen(), known.flatten());
+    let passes: Vec<_> = [Access::Full, Access::View]
+        .into_iter()
+        .filter_map(|access| Some((access, guard.pass(access, Instant::now())?)))
+        .collect();
+    let links: Vec<Link> = origins
+        .iter()
+        .flat_map(|origin| {
+            passes
+                .iter()
+                .map(move |(access, pass)| link(origin, *access, pass))
+        })
+        .collect::<Result<_, _>>()?;
+    let answer = json!({"links": links, "valid_s": pass::VALID.as_secs()});
+    Ok((FRESH, Json(answer)))
+}
+
+/// The way that is known to lead here, if there is one, and all addresses.
+fn origins(listen: Option<SocketAddr>, known: Option<String>) -> Vec<String> {
+    let mut origins: Vec<String> = known.into_iter().collect();
+    if let Some(listen) = listen {
+        for address in addresses::reaching(listen) {
+            let origin = format!("http://{}", SocketAddr::new(address, listen.port()));
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+    }
+    origins
 }
 
 /// An origin that others can come by, too.
@@ -104,32 +89,29 @@ fn leading_here(origin: &str) -> Result<Option<String>, Problem> {
     let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(wrong());
     };
-    let is_bare = uri.path_and_query().is_none_or(|path| path == "/") && !origin.ends_with('/');
-    if !is_bare || authority.as_str().contains('@') {
+    let rest = uri.path_and_query().map_or("/", |rest| rest.as_str());
+    if rest != "/" || origin.ends_with('/') || authority.as_str().contains('@') {
         return Err(wrong());
     }
     let host = authority.host();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     let is_loopback = host.eq_ignore_ascii_case("localhost")
         || address
-            .parse::<std::net::IpAddr>()
+            .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback());
     Ok((!is_loopback).then(|| origin.to_owned()))
 }
 
-/// None where it is too long for a QR code, as only the longest of tokens makes it.
-fn link(origin: &str, access: Access, token: Option<&Token>) -> Option<Link> {
-    let url = match token {
-        Some(token) => format!("{origin}/#token={}", token.in_link()),
-        None => format!("{origin}/"),
-    };
-    let code = QRBuilder::new(url.as_str()).ecl(ECL::M).build().ok()?;
+fn link(origin: &str, access: Access, pass: &str) -> Result<Link, Problem> {
+    let url = format!("{origin}/#token={pass}");
+    let code = QRBuilder::new(url.as_str()).ecl(ECL::M).build();
+    let code = code.map_err(|_| Problem::bad_request("this origin is too long for a QR code"))?;
     let square = |row: usize, column: usize| match code[row][column].value() {
         true => '1',
         false => '0',
     };
     let row = |row| (0..code.size).map(|column| square(row, column)).collect();
-    Some(Link {
+    Ok(Link {
         origin: origin.to_owned(),
         access: access.word(),
         qr: (0..code.size).map(row).collect(),

@@ -16,6 +16,7 @@ mod media;
 mod metrics;
 mod obs;
 mod page;
+mod pass;
 mod pictures;
 mod plans;
 mod posters;
@@ -45,7 +46,6 @@ use lookback_replay::Recorder;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::guard::Guard;
-pub(crate) use self::links::Links;
 use self::pictures::Pictures;
 pub(crate) use self::plans::Plans;
 use self::problem::Problem;
@@ -76,7 +76,6 @@ pub(crate) struct App {
     play_to: String,
     connections: Arc<Connections>,
     hls: hls::Hls,
-    links: Links,
     /// Places for those who listen to events.
     listeners: Arc<Semaphore>,
 }
@@ -105,7 +104,6 @@ impl App {
             play_to,
             connections,
             hls: hls::Hls::default(),
-            links: Links::nowhere(),
             listeners: Arc::new(Semaphore::new(events::CLIENTS_MAX)),
         }
     }
@@ -113,11 +111,6 @@ impl App {
     /// The same with an OBS that is watched over.
     pub(crate) fn with_obs(self, obs: Obs) -> Self {
         Self { obs, ..self }
-    }
-
-    /// The same with links that open its page elsewhere.
-    pub(crate) fn with_links(self, links: Links) -> Self {
-        Self { links, ..self }
     }
 
     /// Tells clients what the channels take their bytes from.
@@ -177,9 +170,9 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/decks", get(decks::list))
         .route("/api/v1/decks/{deck}/{command}", post(decks::command))
         .route("/api/v1/obs/replay", post(obs::replay))
-        .route("/api/v1/links", get(links::list))
         .route("/api/v1/events", get(events::events))
         .merge(session::router(Arc::clone(&guard)))
+        .merge(links::router(Arc::clone(&guard)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::str::FromStr;
 
-/// A secret text. It is shown in links to the page alone: its `Debug` hides it.
+/// A secret text. It is never shown: its `Debug` hides it.
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Token(String);
 
@@ -19,9 +19,9 @@ impl Token {
         ours.len() == theirs.len() && differences == 0
     }
 
-    /// As it stands behind the `#` of a link for somebody who has shown it, where a plus would be a space.
-    pub(super) fn in_link(&self) -> String {
-        self.0.replace('+', "%2B")
+    /// The text itself, for the cookie of whoever has shown it.
+    pub(super) fn secret(&self) -> &str {
+        &self.0
     }
 }
 

@@ -50,34 +50,21 @@ fn recorded() -> Server {
     server
 }
 
-/// One whose page is opened by these links.
-fn linking(links: Links) -> Server {
-    let guard = Guard::new(Vec::new(), true, None);
-    server_of(guard, "no-such-ffmpeg", None, Policy::default(), links)
-}
-
 fn guarded(guard: Guard) -> Server {
     with_jobs(guard, "no-such-ffmpeg", None)
 }
 
 /// One that converts with this ffmpeg, and writes to this library.
 fn with_jobs(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>) -> Server {
-    let links = Links::nowhere();
-    server_of(guard, ffmpeg, library, Policy::default(), links)
+    server_of(guard, ffmpeg, library, Policy::default())
 }
 
 fn with_policy(policy: Policy) -> Server {
     let guard = Guard::new(Vec::new(), true, None);
-    server_of(guard, "no-such-ffmpeg", None, policy, Links::nowhere())
+    server_of(guard, "no-such-ffmpeg", None, policy)
 }
 
-fn server_of(
-    guard: Guard,
-    ffmpeg: &str,
-    library: Option<Arc<Library>>,
-    policy: Policy,
-    links: Links,
-) -> Server {
+fn server_of(guard: Guard, ffmpeg: &str, library: Option<Arc<Library>>, policy: Policy) -> Server {
     let recorder = recorder();
     recorder.add_channel("main");
     let (decks, playing) = Decks::new(&[main_deck()], &recorder).expect("it is idle on its own");
@@ -112,7 +99,7 @@ fn server_of(
         "play.ts".to_owned(),
         Arc::default(),
     );
-    let app = Arc::new(app.with_links(links));
+    let app = Arc::new(app);
     Server {
         router: router(Arc::clone(&app), guard),
         app,
