@@ -4,6 +4,8 @@
 
 #[path = "page/bad_input.rs"]
 mod bad_input;
+#[path = "page/hands.rs"]
+mod hands;
 #[path = "page/link.rs"]
 mod link;
 #[path = "page/looks.rs"]

@@ -138,7 +138,8 @@ export const strings = {
   addToReel: "Add to reel",
   reel: "Reel",
   reelHint: "Drop replays here to join them",
-  reelOrder: (name: string, place: number) => `${name}, number ${place} in the reel. Arrow keys move it, Delete removes it`,
+  reelOrder: (name: string, place: number) => `${name}, number ${place} in the reel. Drag it or use the arrow keys to move it, Delete removes it`,
+  takeOut: (name: string) => `Take ${name} out of the reel`,
   makeReel: "Make reel",
   reelName: "Reel",
 
