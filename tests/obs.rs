@@ -6,6 +6,7 @@
 mod decks;
 mod doctor;
 mod hotkeys;
+mod page;
 mod replay;
 mod replays;
 mod setup;

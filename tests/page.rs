@@ -4,12 +4,14 @@
 
 #[path = "page/bad_input.rs"]
 mod bad_input;
+#[path = "page/hands.rs"]
+mod hands;
 #[path = "page/latency.rs"]
 mod latency;
 #[path = "page/link.rs"]
 mod link;
 #[path = "page/looks.rs"]
-mod looks;
+pub(crate) mod looks;
 
 use std::fs;
 
@@ -22,14 +24,14 @@ use crate::support::server::{self, Server};
 use crate::support::{card, eventually, ffmpeg, folder, text};
 
 const LAPTOP: (u32, u32) = (1280, 800);
-const LIVE: &str = "lookback-live video";
-const CLIP: &str = "lookback-clip video";
+pub(crate) const LIVE: &str = "lookback-live video";
+pub(crate) const CLIP: &str = "lookback-clip video";
 const POSITION: &str = "document.querySelector('lookback-timeline').model.position()";
 
 /// `lookback demo` with a page that shows it.
-struct Stage {
-    browser: Chromium,
-    server: Server,
+pub(crate) struct Stage {
+    pub(crate) browser: Chromium,
+    pub(crate) server: Server,
     folder: TempDir,
 }
 
@@ -50,7 +52,7 @@ impl Stage {
     }
 
     /// The page of a server.
-    fn of(server: Server, folder: TempDir) -> Self {
+    pub(crate) fn of(server: Server, folder: TempDir) -> Self {
         let url = server.url("/");
         Self::at(&url, server, folder)
     }
@@ -70,7 +72,7 @@ impl Stage {
     }
 
     /// Waits for moving pictures at the live edge.
-    fn shows_live(&self) {
+    pub(crate) fn shows_live(&self) {
         self.browser
             .until("document.querySelector('#badge')?.textContent === 'Live'");
         let first = self.shown(LIVE);
@@ -80,13 +82,13 @@ impl Stage {
     }
 
     /// The number of the picture that is shown.
-    fn shown(&self, video: &str) -> u64 {
+    pub(crate) fn shown(&self, video: &str) -> u64 {
         eventually(format!("{video} shows the card"), || {
             self.browser.counter(video)
         })
     }
 
-    fn replays(&self) -> Vec<Value> {
+    pub(crate) fn replays(&self) -> Vec<Value> {
         let replays = self.server.get("/api/v1/replays").json();
         replays.as_array().expect("a list").clone()
     }
@@ -103,7 +105,7 @@ impl Stage {
     }
 
     /// Stands in the replay that is watched, which may have played to its end by now.
-    fn stand_at(&self, seconds: f64) {
+    pub(crate) fn stand_at(&self, seconds: f64) {
         let video = "document.querySelector('lookback-clip video')";
         if self.browser.eval(&format!("{video}.paused")) != true {
             self.browser.click("#play");
@@ -114,7 +116,7 @@ impl Stage {
         self.browser.until(&format!("!{video}.seeking"));
     }
 
-    fn open_replay(&self, id: &Value) {
+    pub(crate) fn open_replay(&self, id: &Value) {
         let id = id.as_str().expect("an id");
         // One that comes in moves the others down, from under the pointer.
         let count = self.replays().len();

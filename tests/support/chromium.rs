@@ -2,7 +2,10 @@
 //!
 //! It is driven over its DevTools protocol: a WebSocket with numbered commands, and events in between.
 
+mod hands;
+
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,7 @@ use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
 use super::process::Process;
-use super::{DEADLINE, browser, eventually, folder};
+use super::{DEADLINE, browser, eventually, ffmpeg, folder, qr, text};
 
 /// The size in which pictures are read.
 const READ: (usize, usize) = (320, 176);
@@ -24,7 +27,10 @@ pub(crate) struct Chromium {
     socket: RefCell<WebSocket<TcpStream>>,
     session: String,
     commands: Cell<u64>,
+    answers: RefCell<HashMap<u64, Value>>,
     complaints: RefCell<Vec<String>>,
+    /// What is being dragged, for whoever drops it.
+    dragged: RefCell<Option<Value>>,
     _process: Process,
     folder: TempDir,
 }
@@ -51,7 +57,9 @@ impl Chromium {
             socket: RefCell::new(socket),
             session: String::new(),
             commands: Cell::new(0),
+            answers: RefCell::default(),
             complaints: RefCell::default(),
+            dragged: RefCell::default(),
             _process: process,
             folder,
         };
@@ -112,52 +120,40 @@ impl Chromium {
     #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
         let place = self.place(selector);
-        let press = |kind: &str| {
+        let half = |kind: &str| {
             let mut event = place.clone();
             event["type"] = kind.into();
             event["button"] = "left".into();
             event["clickCount"] = 1.into();
-            self.command("Input.dispatchMouseEvent", event);
+            event
         };
-        press("mousePressed");
-        press("mouseReleased");
+        let halves = ["mousePressed", "mouseReleased"].map(half);
+        self.commands("Input.dispatchMouseEvent", halves);
     }
 
     /// Presses at one place of an element, moves to another, and lets go: both in shares of its width.
     #[track_caller]
     pub(crate) fn drag(&self, selector: &str, from: f64, to: f64) {
-        let mut place = self.place(selector);
-        let width = self.eval(&format!(
-            "document.querySelector({}).getBoundingClientRect().width",
-            json!(selector)
-        ));
-        let (middle, width) = (place["x"].as_f64(), width.as_f64());
-        let (middle, width) = (middle.expect("a place"), width.expect("a width"));
-        place["button"] = "left".into();
-        place["buttons"] = 1.into();
-        place["clickCount"] = 1.into();
-        for (kind, share) in [
-            ("mousePressed", from),
-            ("mouseMoved", (from + to) / 2.0),
-            ("mouseMoved", to),
-            ("mouseReleased", to),
-        ] {
-            place["type"] = kind.into();
-            place["x"] = (middle + (share - 0.5) * width).into();
-            self.command("Input.dispatchMouseEvent", place.clone());
-        }
+        let place = |share: f64| self.inside(selector, share);
+        self.carry(&[place(from), place((from + to) / 2.0), place(to)]);
     }
 
-    /// The middle of an element.
+    /// The middle of an element, when it has stood still for a picture of the page: something above it may just go.
     #[track_caller]
     fn place(&self, selector: &str) -> Value {
         let script = format!(
-            "(() => {{
+            "(async () => {{
                 const element = document.querySelector({selector});
                 if (!element || element.disabled) return null;
                 element.scrollIntoView({{block: 'center', behavior: 'instant'}});
-                const box = element.getBoundingClientRect();
-                const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+                const where = () => {{
+                    const box = element.getBoundingClientRect();
+                    return [box.x + box.width / 2, box.y + box.height / 2];
+                }};
+                const before = where();
+                for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+                const [x, y] = where();
+                if (x !== before[0] || y !== before[1]) return null;
                 const above = document.elementFromPoint(x, y);
                 return element === above || element.contains(above) ? {{x, y}} : null;
             }})()",
@@ -242,15 +238,31 @@ impl Chromium {
         path
     }
 
-    /// What the page looks like, as a PNG. With `E2E_PICTURES` set to a folder it is kept there, to be looked at.
+    /// What the page looks like. With `E2E_PICTURES` set to a folder it is kept there, to be looked at.
     pub(crate) fn picture(&self, name: &str) {
-        let answer = self.command("Page.captureScreenshot", json!({"format": "png"}));
-        let data = answer["data"].as_str().expect("a picture");
-        assert!(data.len() > 10_000, "an empty picture");
+        let png = self.png();
+        assert!(png.len() > 7_500, "an empty picture");
         if let Some(folder) = std::env::var_os("E2E_PICTURES") {
             let path = Path::new(&folder).join(format!("{name}.png"));
-            fs::write(path, decoded(data)).expect("the folder takes files");
+            fs::write(path, png).expect("the folder takes files");
         }
+    }
+
+    /// What a camera that is held to the screen reads off a QR code on it.
+    pub(crate) fn code(&self) -> Option<String> {
+        let path = self.folder.path().join("screen.png");
+        fs::write(&path, self.png()).expect("the test's folder takes files");
+        let [width, height] = ["innerWidth", "innerHeight"].map(|side| {
+            let points = self.eval(side).as_u64().expect("a size");
+            usize::try_from(points).expect("of a screen")
+        });
+        let luma = ffmpeg::pictures(text(&path), width, height).remove(0);
+        qr::read(width, height, |x, y| luma[y * width + x])
+    }
+
+    fn png(&self) -> Vec<u8> {
+        let answer = self.command("Page.captureScreenshot", json!({"format": "png"}));
+        decoded(answer["data"].as_str().expect("a picture"))
     }
 
     /// Errors that the page has met since this was last asked, but for answers of the server with an error: those the page
@@ -262,24 +274,55 @@ impl Chromium {
 
     #[track_caller]
     fn command(&self, method: &str, parameters: Value) -> Value {
+        let id = self.send(method, parameters);
+        self.answer(id)
+    }
+
+    /// Several that belong together, such as the two halves of a click: nothing that the page does comes in between.
+    #[track_caller]
+    fn commands(&self, method: &str, all: impl IntoIterator<Item = Value>) {
+        let all = all.into_iter();
+        let sent: Vec<u64> = all
+            .map(|parameters| self.send(method, parameters))
+            .collect();
+        for id in sent {
+            self.answer(id);
+        }
+    }
+
+    fn send(&self, method: &str, parameters: Value) -> u64 {
         let id = self.commands.get() + 1;
         self.commands.set(id);
         let mut command = json!({"id": id, "method": method, "params": parameters});
         if !self.session.is_empty() {
             command["sessionId"] = self.session.as_str().into();
         }
-        let mut socket = self.socket.borrow_mut();
-        socket
-            .send(Message::text(command.to_string()))
+        let message = Message::text(command.to_string());
+        self.socket
+            .borrow_mut()
+            .send(message)
             .expect("chromium listens");
+        id
+    }
+
+    #[track_caller]
+    fn answer(&self, id: u64) -> Value {
         loop {
-            let Message::Text(text) = socket.read().expect("chromium answers") else {
+            if let Some(mut told) = self.answers.borrow_mut().remove(&id) {
+                assert!(told["error"].is_null(), "{}", told["error"]);
+                return told["result"].take();
+            }
+            let message = self.socket.borrow_mut().read().expect("chromium answers");
+            let Message::Text(text) = message else {
                 continue;
             };
             let mut told: Value = serde_json::from_str(&text).expect("JSON");
-            if told["id"] == id {
-                assert!(told["error"].is_null(), "{method}: {}", told["error"]);
-                return told["result"].take();
+            if let Some(id) = told["id"].as_u64() {
+                self.answers.borrow_mut().insert(id, told);
+                continue;
+            }
+            if told["method"] == "Input.dragIntercepted" {
+                *self.dragged.borrow_mut() = Some(told["params"]["data"].take());
             }
             self.complaints.borrow_mut().extend(complaint(&told));
         }

@@ -13,6 +13,7 @@ pub(crate) mod link;
 pub(crate) mod mpv;
 pub(crate) mod obs;
 pub(crate) mod process;
+pub(crate) mod qr;
 pub(crate) mod reader;
 pub(crate) mod screen;
 pub(crate) mod server;

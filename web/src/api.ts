@@ -4,12 +4,14 @@ import { strings } from "./strings";
 import {
   begunJob,
   instant,
+  links,
   presets,
   problem,
   savedReplay,
   session,
   timeline,
   type Job,
+  type Links,
   type Preset,
   type Replay,
   type Session,
@@ -68,6 +70,9 @@ export const api = {
   session: (): Promise<Session> => read(session, "session"),
   signIn: async (token: string): Promise<Session> => session(await ask("POST", "session", { token }), "session"),
   signOut: () => ask("DELETE", "session"),
+
+  /** Where other devices find this page: first of all where this one has found it. */
+  links: (): Promise<Links> => read(links, `links?origin=${part(location.origin)}`),
 
   timeline: (channel: string, after: number | null) =>
     read(timeline, `channels/${part(channel)}/timeline${after === null ? "" : `?after=${after}`}`),

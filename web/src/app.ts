@@ -4,7 +4,7 @@ import { api, Refusal, type Load } from "./api";
 import { listen } from "./events";
 import type { Clip } from "./live/clip";
 import type { Player, Window } from "./live/picture";
-import type { Access, Job, Message, Preset, Replay, Session } from "./protocol";
+import type { Access, Job, Link, Message, Preset, Replay, Session } from "./protocol";
 import { remembered } from "./remembered";
 import { Store, type Span } from "./store";
 import { strings } from "./strings";
@@ -16,7 +16,13 @@ const UNDO_MS = 8000;
 /** What S keeps where nothing is marked. */
 const LAST_S = 10;
 
-export type Dialog = { kind: "help" } | { kind: "clear"; channel: string } | { kind: "convert"; replay: string } | null;
+export type Dialog =
+  | { kind: "help" }
+  | { kind: "clear"; channel: string }
+  | { kind: "convert"; replay: string }
+  | LinkDialog
+  | null;
+export type LinkDialog = { kind: "link"; links: Link[]; valid_s: number; shown: Link | undefined };
 
 export class App {
   readonly store = new Store(() => this.heard());
@@ -51,11 +57,20 @@ export class App {
   constructor(readonly changed: () => void) {}
 
   start(): void {
-    // A link from the host can carry the token: behind the #, which no server and no log ever sees.
-    const token = new URLSearchParams(location.hash.slice(1)).get("token");
-    if (token) history.replaceState(null, "", location.pathname + location.search);
     addEventListener("pagehide", () => this.deleteDoomed());
-    void (token ? this.signIn(token) : this.enter());
+    // A link that is opened where the page is already shown does not load it anew.
+    addEventListener("hashchange", () => this.tryLink());
+    if (!this.tryLink()) void this.enter();
+  }
+
+  /** A link from the host carries a pass, or the token, behind the #, which no server and no log ever sees. */
+  private tryLink(): boolean {
+    // A token may have a plus in it, which is no space here.
+    const token = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B")).get("token");
+    if (!token) return false;
+    history.replaceState(null, "", location.pathname + location.search);
+    void this.signIn(token);
+    return true;
   }
 
   async signIn(token: string): Promise<void> {
@@ -322,6 +337,11 @@ export class App {
     this.presets ??= (await this.attempt(() => api.presets())) ?? null;
     this.hasLibrary = await api.hasLibrary();
     this.changed();
+  }
+
+  async openLink(): Promise<void> {
+    const told = await this.attempt(() => api.links());
+    if (told) this.show({ kind: "link", ...told, shown: told.links[0] });
   }
 
   show(dialog: Dialog): void {

@@ -2,11 +2,11 @@
 
 import type { App } from "./app";
 import { LAST } from "./ui/marks";
-import { fullscreen, timelineElement } from "./ui/stage";
+import { fullscreen, timelineElement, toLive } from "./ui/stage";
 
 type Run = (app: App) => void;
 
-const toEnd: Run = (app) => (app.viewing === null ? app.backToLive() : app.clip?.seek(Infinity));
+const toEnd: Run = (app) => (app.viewing === null ? toLive(app) : app.clip?.seek(Infinity));
 const toStart: Run = (app) => {
   const window = app.window();
   if (app.viewing !== null) app.clip?.seek(0);
@@ -47,7 +47,7 @@ const KEYS: Record<string, Run> = {
   "0": () => timelineElement()?.zoom("whole"),
   m: (app) => app.setSound(!app.isMuted),
   f: () => fullscreen(),
-  escape: (app) => app.backToLive(),
+  escape: toLive,
   "?": (app) => app.show({ kind: "help" }),
   ...Object.fromEntries(
     LAST.map((seconds, index) => [String(index + 1), (app: App) => app.mayChange && void app.save(seconds)]),

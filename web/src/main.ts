@@ -14,6 +14,7 @@ import { convertDialog, jobs } from "./ui/convert";
 import { decks } from "./ui/decks";
 import { clear, help } from "./ui/dialog";
 import { applyTheme, header } from "./ui/header";
+import { linkDialog } from "./ui/link";
 import { connection, problems, signIn, toasts } from "./ui/notices";
 import { replays } from "./ui/replays";
 import { stage } from "./ui/stage";
@@ -59,6 +60,8 @@ function dialog(app: App): TemplateResult | typeof nothing {
       return clear(app, app.dialog.channel);
     case "convert":
       return convertDialog(app, app.dialog.replay);
+    case "link":
+      return linkDialog(app, app.dialog);
     case undefined:
       return nothing;
   }

@@ -173,6 +173,14 @@ export const session = object({ access: word("none", "view", "full"), token: fla
 export type Session = Of<typeof session>;
 export type Access = Session["access"];
 
+/** `GET links`. */
+export const links = object({
+  links: list(object({ origin: text, access: word("view", "full"), url: text, qr: list(text) })),
+  valid_s: number,
+});
+export type Links = Of<typeof links>;
+export type Link = Links["links"][number];
+
 /** `POST obs/replay`. */
 export const instant = object({ problems: list(object({ hint: text })) });
 

@@ -10,6 +10,7 @@ use crate::control::DeckCommand;
 use crate::doctor::DoctorOptions;
 use crate::instant::ReplayOptions;
 use crate::keep::KeepCommand;
+use crate::link::LinkOptions;
 use crate::manual::ManualCommand;
 use crate::obs::ObsCommand;
 use crate::settings::{Options, presets, with_file};
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     /// Prepare OBS over obs-websocket, look at it, and put it back.
     #[command(subcommand)]
     Obs(ObsCommand),
+    /// Show a link, and its QR code, that opens the page of a running lookback on another device.
+    Link(LinkOptions),
     /// Say what is wrong with this machine's set-up, and what to do about it.
     Doctor(DoctorOptions),
     #[command(flatten)]

@@ -4,6 +4,7 @@
 //! [`source`]s that bytes come from, [`http`] and the [`sink`] that they go to. All that knows tokio,
 //! files, sockets and the time of day is here.
 
+mod addresses;
 mod archive;
 mod cli;
 mod client;
@@ -18,6 +19,7 @@ mod http;
 mod instant;
 mod keep;
 mod library;
+mod link;
 mod log;
 mod manual;
 mod obs;
@@ -80,6 +82,7 @@ fn run(command: Command) -> Result<ExitCode, Usage> {
         Command::Keep(command) => Ok(keep::run(&command)),
         Command::Work(command) => Ok(work::run(&command)),
         Command::Obs(command) => Ok(obs::run(&command)),
+        Command::Link(options) => Ok(link::run(&options)),
         Command::Doctor(options) => doctor::run(&options),
         Command::Manual(command) => Ok(manual::run(&command, cli::definition())),
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,7 +108,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         address.ip().is_loopback(),
         settings.token.clone(),
     )
-    .with_view_token(settings.view_token.clone());
+    .with_view_token(settings.view_token.clone())
+    .listening_at(address);
     let play_to = sinks_of(&settings, &Name::main()).join(" and ");
     let app = App::new(
         shelf,
@@ -206,13 +207,22 @@ fn greet(address: SocketAddr, settings: &Settings) {
     if let Err(error) = told {
         error!("cannot write to standard output: {error}");
     }
+    // What listens everywhere is reached here by this address: a browser that asks for 0.0.0.0 is refused.
+    let here = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    };
     for input in &settings.inputs {
         info!("{}: takes MPEG-TS from {}", input.channel, input.address);
     }
-    info!("look at it in a browser: http://{address}/");
-    info!("watch it: mpv http://{address}/video");
-    for sink in sinks_of(settings, &Name::main()) {
-        info!("play it into {sink}: http://{address}/play");
+    info!("look at it in a browser: http://{here}/");
+    if !address.ip().is_loopback() {
+        info!("or on a tablet: lookback link --token-file FILE shows a QR code");
     }
-    info!("or show it in OBS: http://{address}/decks/main.ts");
+    info!("watch it: mpv http://{here}/video");
+    for sink in sinks_of(settings, &Name::main()) {
+        info!("play it into {sink}: http://{here}/play");
+    }
+    info!("or show it in OBS: http://{here}/decks/main.ts");
 }

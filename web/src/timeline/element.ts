@@ -28,8 +28,11 @@ export interface Model {
 
 const FRAME_MS = 40;
 const COLORS_MS = 1000;
-/** How near to a mark one takes hold of it. */
+/** How near to a mark one takes hold of it, with a mouse and with a finger. */
 const GRIP = 8;
+const TOUCH_GRIP = 22;
+/** A position that moves by more than this between two pictures of the page was sent there. */
+const JUMP_MS = 2000;
 const ZOOM = 1.6;
 
 type Drag = "seek" | keyof Marks;
@@ -48,6 +51,9 @@ export class TimelineElement extends HTMLElement {
   private frame = 0;
   private painted: { colors: Colors; at: number } | null = null;
   private drag: Drag | null = null;
+  private position: number | null = null;
+  /** Whether somebody looks at another part than the one where the position is. */
+  private isAway = false;
   private readonly pointers = new Map<number, number>();
 
   connectedCallback(): void {
@@ -78,6 +84,11 @@ export class TimelineElement extends HTMLElement {
       const factor = way === "in" ? 1 / ZOOM : ZOOM;
       this.view = zoomed(view, factor, model.position() ?? window.to, window);
     }
+  }
+
+  /** Shows the position again, wherever somebody has looked. */
+  comeBack(): void {
+    this.isAway = false;
   }
 
   private build(): void {
@@ -113,7 +124,7 @@ export class TimelineElement extends HTMLElement {
     }
     this.view = this.view ? moved(this.view, window) : whole(window);
     const position = model.position();
-    if (position !== null && !this.drag) this.view = showing(this.view, position, window);
+    this.keepInView(position, window);
     const ratio = devicePixelRatio;
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (this.canvas.width !== wide || this.canvas.height !== high) {
@@ -135,6 +146,16 @@ export class TimelineElement extends HTMLElement {
       this.painted.colors,
     );
     this.tell(window, position, isLive);
+  }
+
+  /** The view goes where the position goes, until somebody looks elsewhere. */
+  private keepInView(position: number | null, window: Span): void {
+    const before = this.position;
+    this.position = position;
+    if (position === null || !this.view || this.drag) return;
+    const isSeen = position >= this.view.from && position <= this.view.to;
+    if (isSeen || before === null || Math.abs(position - before) > JUMP_MS) this.isAway = false;
+    if (!this.isAway) this.view = showing(this.view, position, window);
   }
 
   private tell(window: Span, position: number | null, isLive: boolean): void {
@@ -164,22 +185,26 @@ export class TimelineElement extends HTMLElement {
     if (event.button !== 0 || !this.model || !this.view) return;
     this.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, event.clientX);
+    const near = event.pointerType === "touch" ? TOUCH_GRIP : GRIP;
     const grips = (["from", "to"] as const).filter((which) => {
       const mark = this.model!.marks[which];
-      return mark !== null && Math.abs(x(this.view!, mark, this.clientWidth) - this.at(event)) < GRIP;
+      return mark !== null && Math.abs(x(this.view!, mark, this.clientWidth) - this.at(event)) < near;
     });
     this.drag = this.pointers.size > 1 ? null : (grips[0] ?? "seek");
-    this.follow(event);
+    // A finger may be the first of two: it goes nowhere before it moves or is lifted.
+    if (event.pointerType !== "touch") this.follow(event);
   }
 
   private move(event: PointerEvent): void {
-    const before = this.pointers.get(event.pointerId);
-    if (before !== undefined && this.pointers.size === 2) this.pinch(event);
-    else if (before !== undefined) this.follow(event);
-    if (event.pointerType !== "touch" || before !== undefined) this.showTip(event);
+    const isDown = this.pointers.has(event.pointerId);
+    if (isDown && this.pointers.size === 2) this.pinch(event);
+    else if (isDown) this.follow(event);
+    if (isDown) this.pointers.set(event.pointerId, event.clientX);
+    if (event.pointerType !== "touch" || (isDown && this.drag)) this.showTip(event);
   }
 
   private release(event: PointerEvent): void {
+    if (event.pointerType === "touch" && event.type === "pointerup") this.follow(event);
     this.pointers.delete(event.pointerId);
     if (this.pointers.size === 0) this.drag = null;
     if (event.pointerType === "touch") this.tip.hidden = true;
@@ -196,22 +221,25 @@ export class TimelineElement extends HTMLElement {
     else this.model.seek(at);
   }
 
+  /** What lies below either of two fingers stays there: so they zoom, and move. */
   private pinch(event: PointerEvent): void {
-    const distance = (): number => {
-      const [one = 0, other = 0] = [...this.pointers.values()];
-      return Math.abs(one - other) || 1;
-    };
-    const before = distance();
-    this.pointers.set(event.pointerId, event.clientX);
     const window = this.model?.window();
-    const at = this.momentAt(event);
-    if (window && at !== null && this.view) this.view = zoomed(this.view, before / distance(), at, window);
+    const before = this.pointers.get(event.pointerId);
+    const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
+    if (!window || !this.view || before === undefined || other === undefined) return;
+    const [was, is] = [before - other, event.clientX - other];
+    // Fingers that pass each other turn nothing around.
+    if (was * is <= 0) return;
+    const still = moment(this.view, other - this.getBoundingClientRect().left, this.clientWidth);
+    this.view = zoomed(this.view, was / is, still, window);
+    this.isAway = true;
   }
 
   private wheel(event: WheelEvent): void {
     const window = this.model?.window();
     if (!this.view || !window) return;
     event.preventDefault();
+    this.isAway = true;
     const isSideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
     if (isSideways) {
       const by = ((event.deltaX || event.deltaY) / this.clientWidth) * (this.view.to - this.view.from);

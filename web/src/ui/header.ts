@@ -15,6 +15,9 @@ export function header(app: App): TemplateResult {
     ${channels(app)} ${memory(app)} ${obs(app)}
     <div class="tools">
       ${app.access === "view" ? html`<span class="pill">${strings.viewOnly}</span>` : nothing}
+      ${app.mayChange
+        ? html`<button class="quiet" id="link" title=${strings.link.title} aria-label=${strings.link.title} @click=${() => void app.openLink()}>${icon("tablet")}</button>`
+        : nothing}
       ${themeButton(app)}
       <button class="quiet" id="help" title="${strings.help} (?)" aria-label=${strings.help} @click=${() => app.show({ kind: "help" })}>
         ${icon("help")}

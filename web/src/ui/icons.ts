@@ -32,6 +32,7 @@ const shapes = {
   add: svg`<rect x="4" y="7" width="11" height="12" rx="1.5"/><path d="M8 4h12v12M9.5 10.5v5M7 13h5"/>`,
   film: svg`<rect x="3.5" y="5" width="17" height="14" rx="2"/><path d="M8 5v14m8-14v14M3.5 12h17"/>`,
   grid: svg`<rect x="4" y="4" width="7" height="7" rx="1"/><rect x="13" y="4" width="7" height="7" rx="1"/><rect x="4" y="13" width="7" height="7" rx="1"/><rect x="13" y="13" width="7" height="7" rx="1"/>`,
+  tablet: svg`<rect x="5" y="3" width="14" height="18" rx="2"/><path d="M11 18h2"/>`,
   arrow: svg`<path d="M19 12H5m6-6-6 6 6 6"/>`,
   more: svg`<path d="M6 12v.01M12 12v.01M18 12v.01" stroke-width="3"/>`,
 };

@@ -105,20 +105,42 @@ function reel(app: App): TemplateResult | typeof nothing {
   return html`<div class="reel ${known.length > 0 ? "filled" : ""}" @dragover=${over} @drop=${drop(null)}>
     ${known.length === 0
       ? html`<span class="hint">${icon("add")}${strings.reelHint}</span>`
-      : html`<ol aria-label=${strings.reel}>
-            ${known.map((replay, index) => {
-              const key = (event: KeyboardEvent): void => reelKey(app, replay.id, index, event);
-              const drag = (event: DragEvent): void => event.dataTransfer?.setData(DRAGGED, replay.id);
-              return html`<li>
-                <button class="chip" draggable="true" aria-label=${strings.reelOrder(replay.name, index + 1)} @keydown=${key} @dragstart=${drag} @dragover=${over} @drop=${drop(index)}>${replay.name}</button>
-              </li>`;
-            })}
+      : html`<ol aria-label=${strings.reel} @pointerdown=${take} @pointermove=${(event: PointerEvent) => carry(app, event)}>
+            ${repeat(
+              known,
+              ({ id }) => id,
+              ({ id, name }, index) => html`<li data-replay=${id}>
+                <button class="chip" aria-label=${strings.reelOrder(name, index + 1)} @keydown=${(event: KeyboardEvent) => reelKey(app, id, index, event)} @dragover=${over} @drop=${drop(index)}>${name}</button>
+                <button class="quiet small" aria-label=${strings.takeOut(name)} title=${strings.takeOut(name)} @click=${() => app.reorder(id, null)}>${icon("close")}</button>
+              </li>`,
+            )}
           </ol>
           <div class="group">
             <button class="primary" id="make-reel" @click=${() => void app.makeReel()}>${strings.makeReel}</button>
             <button class="quiet small" aria-label=${strings.cancel} title=${strings.cancel} @click=${() => app.emptyReel()}>${icon("close")}</button>
           </div>`}
   </div>`;
+}
+
+/** What is dragged through the reel with a mouse or a finger; those of the system know no fingers. */
+let carried: string | undefined;
+
+function take(event: PointerEvent): void {
+  const chip = event.target instanceof Element ? event.target.closest<HTMLElement>(".chip") : null;
+  carried = chip?.closest<HTMLElement>("li")?.dataset["replay"];
+  if (carried !== undefined) (event.currentTarget as Element).setPointerCapture(event.pointerId);
+}
+
+function carry(app: App, event: PointerEvent): void {
+  const list = event.currentTarget as Element;
+  const below = document.elementFromPoint(event.clientX, event.clientY)?.closest<HTMLElement>(".reel li");
+  const other = below?.dataset["replay"];
+  if (carried === undefined || !list.hasPointerCapture(event.pointerId) || !below || !other) return;
+  const [from, to] = [app.reel.indexOf(carried), app.reel.indexOf(other)];
+  const { left, width } = below.getBoundingClientRect();
+  // Only beyond its middle, so that what is wider does not come back at once.
+  const isBeyond = to > from ? event.clientX > left + width / 2 : event.clientX < left + width / 2;
+  if (from >= 0 && from !== to && isBeyond) app.reorder(carried, to);
 }
 
 function reelKey(app: App, id: string, index: number, event: KeyboardEvent): void {
@@ -128,4 +150,6 @@ function reelKey(app: App, id: string, index: number, event: KeyboardEvent): voi
   event.preventDefault();
   event.stopPropagation();
   app.reorder(id, place);
+  // It is shown in its new place first.
+  queueMicrotask(() => document.querySelector<HTMLElement>(`.reel [data-replay="${id}"] .chip`)?.focus());
 }

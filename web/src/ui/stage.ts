@@ -86,7 +86,7 @@ function badge(app: App): TemplateResult | typeof nothing {
   }
   const at = live.time;
   if (at === null) return nothing;
-  return html`<button class="badge behind" id="badge" title="${strings.toLive} (End)" @click=${() => live.toLive()}>
+  return html`<button class="badge behind" id="badge" title="${strings.toLive} (End)" @click=${() => toLive(app)}>
     −${length((window.to - at) / 1000)}<span class="clock">${clock(at)}</span>
   </button>`;
 }
@@ -117,7 +117,7 @@ function transport(app: App): TemplateResult {
     <div class="group end">
       ${app.replay
         ? nothing
-        : html`<button id="live" class="live-button" aria-pressed=${app.live?.follows ? "true" : "false"} title="${strings.toLive} (End)" ?disabled=${!app.live} @click=${() => app.live?.toLive()}>
+        : html`<button id="live" class="live-button" aria-pressed=${app.live?.follows ? "true" : "false"} title="${strings.toLive} (End)" ?disabled=${!app.live} @click=${() => toLive(app)}>
             <span class="dot" aria-hidden="true"></span>${strings.live}
           </button>`}
       ${sound(app)}
@@ -144,6 +144,12 @@ export function fullscreen(): void {
   else void screen?.requestFullscreen?.().catch(() => undefined);
 }
 
+/** Also the timeline comes back, wherever somebody has looked. */
+export function toLive(app: App): void {
+  app.backToLive();
+  timelineElement()?.comeBack();
+}
+
 export function timelineElement(): TimelineElement | null {
   return document.querySelector("lookback-timeline");
 }
@@ -162,10 +168,7 @@ function timeline(app: App): TemplateResult {
       app.view(null);
       app.live?.seek(moment);
     },
-    toLive: () => {
-      app.view(null);
-      app.live?.toLive();
-    },
+    toLive: () => app.backToLive(),
     by: (seconds) => app.live?.by(seconds),
     mark: (which, moment) => app.mark(which, moment),
   };

@@ -11,7 +11,8 @@
 //!   secret, is there for everybody: it asks for the token.
 //! - Whoever shows the token for viewing may look at everything and change nothing.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, PathAndQuery};
@@ -19,6 +20,7 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::pass::Passes;
 use super::problem::Problem;
 use super::token::Token;
 
@@ -31,6 +33,8 @@ pub(crate) struct Guard {
     any_address: bool,
     token: Option<Token>,
     view_token: Option<Token>,
+    passes: Passes,
+    listen: Option<SocketAddr>,
 }
 
 /// What somebody may do.
@@ -44,6 +48,9 @@ pub(super) enum Access {
 
 /// Where a browser keeps the token that it has shown.
 pub(super) const COOKIE: &str = "lookback_token";
+
+/// What is not for who may only look, though it is asked for with `GET`.
+const FULL_ONLY: [&str; 2] = ["/play", "/api/v1/links"];
 
 /// The token that a request has shown in its URL, for the URLs that it is sent on to.
 #[derive(Clone, Debug)]
@@ -61,12 +68,46 @@ impl Guard {
             any_address: !loopback,
             token,
             view_token: None,
+            passes: Passes::default(),
+            listen: None,
         }
     }
 
     /// A second token, with which one may look but change nothing.
     pub(crate) fn with_view_token(self, view_token: Option<Token>) -> Self {
         Self { view_token, ..self }
+    }
+
+    /// Where clients are listened for, which links to the page are made of.
+    pub(crate) fn listening_at(self, listen: SocketAddr) -> Self {
+        Self {
+            listen: Some(listen),
+            ..self
+        }
+    }
+
+    pub(super) fn listen(&self) -> Option<SocketAddr> {
+        self.listen
+    }
+
+    /// A pass for somebody who then may do so much, where there is a token for that.
+    pub(super) fn pass(&self, access: Access, now: Instant) -> Option<String> {
+        self.token_for(access)?;
+        Some(self.passes.issue(access, now))
+    }
+
+    /// What somebody may do who shows a token or a pass, and the token to be kept of it, if there is one.
+    pub(super) fn admit(&self, shown: &str, now: Instant) -> Option<(Access, Option<&Token>)> {
+        let access = self.passes.access(shown, now);
+        let access = access.or_else(|| self.access_with(shown))?;
+        Some((access, self.token_for(access)))
+    }
+
+    fn token_for(&self, access: Access) -> Option<&Token> {
+        match access {
+            Access::Full => self.token.as_ref(),
+            Access::View => self.view_token.as_ref(),
+        }
     }
 
     /// Whether a token has to be shown.
@@ -168,8 +209,10 @@ impl Guard {
         }
         match self.access(request.headers(), in_query) {
             Some(Access::Full) => Ok(()),
-            // What a GET of `/play` does is heard by everybody.
-            Some(Access::View) if request.method().is_safe() && path != "/play" => Ok(()),
+            // What a GET of `/play` does is heard by everybody, and links have the other token in them.
+            Some(Access::View) if request.method().is_safe() && !FULL_ONLY.contains(&path) => {
+                Ok(())
+            }
             Some(Access::View) => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "view_only",
@@ -548,6 +591,7 @@ mod tests {
         assert_eq!(asked(Method::GET, "/video"), None);
         assert_eq!(asked(Method::GET, "/api/v1/events"), None);
         assert_eq!(asked(Method::GET, "/play"), Some("view_only"));
+        assert_eq!(asked(Method::GET, "/api/v1/links"), Some("view_only"));
         for method in [Method::POST, Method::PATCH, Method::DELETE] {
             assert_eq!(asked(method, "/api/v1/replays/a"), Some("view_only"));
         }

@@ -11,10 +11,12 @@ mod hls;
 mod hotkeys;
 mod jobs;
 mod library;
+mod links;
 mod media;
 mod metrics;
 mod obs;
 mod page;
+mod pass;
 mod pictures;
 mod plans;
 mod posters;
@@ -171,6 +173,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/api/v1/obs/replay", post(obs::replay))
         .route("/api/v1/events", get(events::events))
         .merge(session::router(Arc::clone(&guard)))
+        .merge(links::router(Arc::clone(&guard)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

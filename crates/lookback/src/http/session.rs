@@ -3,9 +3,10 @@
 //! A browser that has shown it once gets it as a cookie, which scripts cannot read and other sites cannot make it send, and
 //! which the [`guard`](super::guard) takes in place of the header. So media elements and the WebSocket, which
 //! cannot set a header, need no token in their addresses. The cookie goes with the token: a server that has another one
-//! refuses it.
+//! refuses it. A [`pass`](super::pass), which a link has, is taken for the token that it stands for.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -47,14 +48,15 @@ async fn begin(
     State(guard): State<Arc<Guard>>,
     Body(Shown { token }): Body<Shown>,
 ) -> Result<Response, Problem> {
-    let Some(access) = guard.access_with(&token) else {
-        return Err(Problem::token_required("this is not the server's token"));
+    let Some((access, token)) = guard.admit(&token, Instant::now()) else {
+        let detail = "this is not the server's token, or no link that is still valid";
+        return Err(Problem::token_required(detail));
     };
-    let kept = format!("{COOKIE}={token}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict");
-    // A server without a token takes anything, and that is not kept.
-    let kept = guard.has_token().then(|| HeaderValue::from_str(&kept));
     let mut response = told(&guard, Some(access)).into_response();
-    if let Some(Ok(kept)) = kept {
+    if let Some(token) = token {
+        let kept = token.secret();
+        let kept = format!("{COOKIE}={kept}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict");
+        let kept = HeaderValue::try_from(kept).expect("a token is plain text");
         response.headers_mut().insert(header::SET_COOKIE, kept);
     }
     Ok(response)

@@ -6,6 +6,7 @@ mod events;
 mod hls;
 mod hls_rules;
 mod jobs;
+mod links;
 mod media;
 mod obs;
 mod posters;
