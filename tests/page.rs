@@ -12,6 +12,8 @@ mod latency;
 mod link;
 #[path = "page/looks.rs"]
 pub(crate) mod looks;
+#[path = "page/network.rs"]
+mod network;
 
 use std::fs;
 
