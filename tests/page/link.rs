@@ -1,6 +1,6 @@
 //! The way in for a tablet: a code on the screen of the host, which a camera reads.
 //!
-//! These servers listen on the machine's own addresses, since that is what a link is for; each wants its token.
+//! The tablet comes by a name, as through a proxy: a link to the loopback interface is none for another device.
 
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ const TOKEN: &str = "correct+horse/battery=staple";
 const VIEW: &str = "only-looking-0123456789";
 const TABLET: (u32, u32) = (1024, 768);
 
-/// `lookback demo` for a whole network.
+/// `lookback demo`, which wants a token.
 struct Host {
     server: Server,
     folder: TempDir,
@@ -29,7 +29,8 @@ impl Host {
         }
         let arguments = [
             "demo",
-            "--listen=0.0.0.0:0",
+            "--listen=127.0.0.1:0",
+            "--allow-host=lookback.test",
             "--token-file=token",
             "--view-token-file=view",
         ];
@@ -38,10 +39,19 @@ impl Host {
         Self { server, folder }
     }
 
+    fn origin(&self) -> String {
+        format!("http://lookback.test:{}", self.server.address().port())
+    }
+
     /// What is on the terminal after `lookback link`, with the exit code.
     fn link(&self, arguments: &[&str]) -> (String, Option<i32>) {
         let server = self.server.url("");
-        let arguments = [&["link", "--server", &server], arguments].concat();
+        let origin = self.origin();
+        let arguments = [
+            &["link", "--server", &server, "--origin", &origin],
+            arguments,
+        ]
+        .concat();
         let output = server::command(self.folder.path(), &arguments).output();
         let output = output.expect("it starts");
         let told = [output.stdout, output.stderr].concat();
@@ -77,7 +87,7 @@ fn a_code_on_the_terminal_lets_a_tablet_in() {
 #[test]
 fn a_code_on_the_page_lets_a_tablet_in() {
     let host = Host::new();
-    let page = Chromium::open(&host.server.url("/"), LAPTOP);
+    let page = Chromium::open(&host.origin(), LAPTOP);
     // As somebody does it who is asked for the token, and has the link.
     page.until("document.querySelector('#token')");
     page.eval(&format!("location.hash = 'token={TOKEN}'; 0"));

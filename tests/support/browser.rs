@@ -65,6 +65,8 @@ pub(crate) fn command(folder: &Path, profile: &Path) -> Command {
         .args([
             "--autoplay-policy=no-user-gesture-required",
             "--remote-debugging-port=0",
+            // Names that are kept for tests (RFC 6761, 6.2) are this machine.
+            "--host-resolver-rules=MAP *.test 127.0.0.1",
         ])
         .arg(format!("--user-data-dir={}", text(profile)))
         .env("HOME", folder);

@@ -1,7 +1,7 @@
 //! The program under test.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
@@ -15,14 +15,6 @@ use super::{eventually, text};
 pub(crate) struct Server {
     process: Process,
     address: SocketAddr,
-}
-
-/// Where this machine reaches what listens there.
-fn here(listens: SocketAddr) -> SocketAddr {
-    match listens.ip().is_unspecified() {
-        true => (Ipv4Addr::LOCALHOST, listens.port()).into(),
-        false => listens,
-    }
 }
 
 /// The program with these arguments, in a world that ends at `folder`.
@@ -75,7 +67,6 @@ impl Server {
             let address = address.and_then(|address| address.parse().ok());
             Some(address.unwrap_or_else(|| panic!("the first line tells the address: {first}")))
         });
-        let address = here(address);
         Self { process, address }
     }
 

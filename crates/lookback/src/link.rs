@@ -13,6 +13,9 @@ pub(crate) struct LinkOptions {
     /// For somebody who may look at everything and change nothing.
     #[arg(long)]
     view: bool,
+    /// How the other device comes to this server, where that is not one of its addresses but a proxy, for one.
+    #[arg(long, value_name = "URL")]
+    origin: Option<String>,
     #[command(flatten)]
     server: ServerOptions,
 }
@@ -38,7 +41,11 @@ struct Link {
 
 fn ask(options: &LinkOptions) -> Result<String, Failure> {
     let (endpoint, _) = client::place(&options.server)?;
-    let origin = client::escaped(&format!("http://{endpoint}"));
+    let asked = options
+        .origin
+        .as_deref()
+        .map(|origin| origin.trim_end_matches('/').to_owned());
+    let origin = client::escaped(&asked.unwrap_or_else(|| format!("http://{endpoint}")));
     let path = format!("/api/v1/links?origin={origin}");
     let answer = client::get(&options.server, &path)?;
     if options.server.json {
