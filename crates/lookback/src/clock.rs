@@ -1,6 +1,6 @@
-//! The one place that reads the time of day: everything below is handed it.
+//! The one place that reads clocks: everything below is handed what they show.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use lookback_replay::Wall;
 
@@ -11,4 +11,17 @@ pub(crate) fn now() -> Wall {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     Wall(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The clock of the runtime, which tests can hold.
+pub(crate) fn instant() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Waits until then; without a time for good.
+pub(crate) async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake.into()).await,
+        None => std::future::pending().await,
+    }
 }

@@ -23,6 +23,7 @@ mod link;
 mod log;
 mod manual;
 mod obs;
+mod programs;
 mod replays;
 mod serve;
 mod settings;

@@ -13,9 +13,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use lookback_mpegts::Ticks;
 
+use crate::blocks::Blocks;
 use crate::budget::Counted;
 use crate::channel::{Channel, State};
-use crate::layout::{Blocks, Layout};
+use crate::layout::Layout;
 use crate::log::{PinKey, block_of};
 use crate::plan::{Part, Plan, place_on_timeline, plan};
 use crate::problem::Problem;

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use lookback_mpegts::{PACKET_LEN, Pid};
 
+use crate::blocks::Blocks;
 use crate::index::{Fault, FaultKind};
-use crate::layout::Blocks;
 
 const PACKET: u64 = PACKET_LEN as u64;
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use lookback_mpegts::{PACKET_LEN, Packet, PesError, PesHeader, Pid};
 
+use crate::blocks::Blocks;
 use crate::clip::{Clip, Gone};
-use crate::layout::Blocks;
 use crate::log::{Block, block_of};
 use crate::slab::SLAB_LEN;
 

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use lookback_mpegts::Ticks;
 
+use crate::blocks::Blocks;
 use crate::channel::{Channel, State};
 use crate::index::{Cursor, Entry, Key};
-use crate::layout::Blocks;
 use crate::log::{Log, block_of};
 use crate::run::{Program, Run};
 use crate::units::{Unit, insert_parameters, payload};

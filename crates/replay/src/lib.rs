@@ -15,6 +15,7 @@
 //!            scanner -> index, runs -> Selection, Layout
 //! ```
 
+mod blocks;
 mod budget;
 mod channel;
 mod clip;

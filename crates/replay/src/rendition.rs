@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use lookback_mpegts::{Pid, Ticks};
 
+use crate::blocks::Blocks;
 use crate::channel::{Channel, State};
 use crate::clip::{Clip, Gone, Kept, Selection};
 use crate::counters;
 use crate::index::{Cursor, Entry, Fault, Key};
-use crate::layout::Blocks;
 use crate::log::block_of;
 use crate::plan::{Part, Plan, Resolved, end_of_looking, end_of_part, resolve};
 use crate::wall::Wall;

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use lookback_codec::{Codec, Head, inspect};
 use lookback_mpegts::{PACKET_LEN, Packet, PesHeader, Pid, Ticks};
 
+use crate::blocks::Blocks;
 use crate::clip::{Clip, Gone};
 use crate::index::{Cursor, Entry};
-use crate::layout::Blocks;
 use crate::log::block_of;
 use crate::plan::Part;
 use crate::segment::Segment;

@@ -103,6 +103,12 @@ function themeButton(app: App): TemplateResult {
   </button>`;
 }
 
+const light = matchMedia("(prefers-color-scheme: light)");
+light.addEventListener("change", applyTheme);
+
+/** Shows the theme that was chosen, or that of the system. */
 export function applyTheme(): void {
-  document.documentElement.dataset["theme"] = remembered.theme;
+  const { theme } = remembered;
+  const systems = light.matches ? "light" : "dark";
+  document.documentElement.dataset["theme"] = theme === "auto" ? systems : theme;
 }

@@ -7,7 +7,7 @@
 //! which the system also ends when lookback itself has crashed. Elsewhere a child then finds its input
 //! at its end and its output closed, and leaves by itself.
 
-use std::io;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,12 +18,13 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::failure::Failure;
 use super::input::Input;
 use super::output::Output;
 use super::progress::Listener;
+use crate::programs;
 
 /// Where ffmpeg is, and what it may take.
 #[derive(Debug)]
@@ -109,57 +110,21 @@ impl Ffmpeg {
         let mut known = self.encoders.lock().await;
         let known = match &mut *known {
             Some(known) => known,
-            none => none.insert(self.list_encoders().await?),
+            none => {
+                let listed = programs::listed(&self.program, "-encoders").await;
+                none.insert(listed.map_err(|error| self.not_started(&error))?)
+            }
         };
         let missing = encoders.iter().filter(|name| !known.contains(name));
         Ok(missing.cloned().collect())
     }
 
-    async fn list_encoders(&self) -> Result<Vec<String>, Failure> {
-        let mut command = Command::new(&self.program);
-        command
-            .args([
-                "-hide_banner",
-                "-nostdin",
-                "-loglevel",
-                "error",
-                "-encoders",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = Running::start(command).map_err(|error| self.not_started(&error))?;
-        let mut text = Vec::new();
-        let stdout = child.0.stdout().take().expect("it is piped");
-        let read = async { stdout.take(LIST_MAX).read_to_end(&mut text).await };
-        match timeout(LIST_TIME, read).await {
-            Ok(Ok(_)) => Ok(encoders_of(&String::from_utf8_lossy(&text))),
-            Ok(Err(error)) => Err(self.not_started(&error)),
-            Err(_) => Err(Failure::Stalled { after: LIST_TIME }),
-        }
-    }
-
-    fn not_started(&self, error: &io::Error) -> Failure {
+    fn not_started(&self, error: &dyn Display) -> Failure {
         Failure::NoFfmpeg {
             program: self.program.display().to_string(),
             error: error.to_string(),
         }
     }
-}
-
-/// What a list of encoders takes at most, in bytes and time.
-const LIST_MAX: u64 = 1 << 20;
-const LIST_TIME: Duration = Duration::from_secs(20);
-
-/// The names in what `ffmpeg -encoders` prints: six flags, a name, and words for people.
-fn encoders_of(text: &str) -> Vec<String> {
-    let lines = text.lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let flags = words.next()?;
-        let is_flags = flags.len() == 6 && flags.starts_with(['V', 'A', 'S']);
-        words.next().filter(|name| is_flags && *name != "=")
-    });
-    lines.map(str::to_owned).collect()
 }
 
 /// Feeds the child, takes what it writes, and waits for its end.
@@ -305,7 +270,7 @@ impl<'a> Watch<'a> {
 struct Running(Box<dyn ChildWrapper>);
 
 impl Running {
-    fn start(command: Command) -> io::Result<Self> {
+    fn start(command: Command) -> std::io::Result<Self> {
         let mut command = CommandWrap::from(command);
         command.wrap(KillOnDrop);
         #[cfg(unix)]
@@ -341,18 +306,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended long ago.
         let _ = self.0.start_kill();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn encoders_are_listed_below_the_legend() {
-        let text = "Encoders:\n V..... = Video\n A..... = Audio\n ------\n V....D libx264              \
-                    H.264 (codec h264)\n A....D aac                  AAC\n";
-        assert_eq!(encoders_of(text), ["libx264", "aac"]);
-        assert!(encoders_of("no such option").is_empty());
     }
 }

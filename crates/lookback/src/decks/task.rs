@@ -14,7 +14,6 @@ use lookback_deck::{
 };
 use lookback_replay::{Clip, Recorder, Selection};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
-use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
 use super::{Command, Done, Feed, Refused, Request, State};
@@ -89,7 +88,7 @@ impl Task {
             more: Arc::default(),
             state: State::IDLE,
             shown,
-            told_at: now(),
+            told_at: clock::instant(),
             change,
         }
     }
@@ -100,8 +99,8 @@ impl Task {
         loop {
             let due = self.survive(event);
             let moves = self.state.status.mode == Mode::Playing;
-            let tell = moves.then(|| now() + TELL_EVERY);
-            let look = self.bare.then(|| now() + LOOK_AGAIN);
+            let tell = moves.then(|| clock::instant() + TELL_EVERY);
+            let look = self.bare.then(|| clock::instant() + LOOK_AGAIN);
             let wake = [due, tell, look].into_iter().flatten().min();
             let (left, more) = (Arc::clone(&self.left), Arc::clone(&self.more));
             event = tokio::select! {
@@ -111,7 +110,7 @@ impl Task {
                 },
                 () = left.notified() => Event::Left,
                 () = more.0.notified() => Event::Due,
-                () = until(wake) => Event::Due,
+                () = clock::until(wake) => Event::Due,
             };
         }
     }
@@ -128,7 +127,7 @@ impl Task {
             self.show = Show::Nothing;
             // Its time begins anew too, and no reader could follow.
             self.outputs = broadcast::Sender::new(BEHIND_MAX);
-            self.tell(now());
+            self.tell(clock::instant());
             None
         })
     }
@@ -137,9 +136,9 @@ impl Task {
     fn turn(&mut self, event: Event) -> Option<Instant> {
         match event {
             Event::Due => self.welcome(),
-            Event::Left => self.reader_left(now()),
+            Event::Left => self.reader_left(clock::instant()),
             Event::Asked(Request::Command(command, answer)) => {
-                let done = self.command(command, now());
+                let done = self.command(command, clock::instant());
                 let due = self.send_what_is_due();
                 let state = self.state;
                 // Who has asked may have left.
@@ -148,7 +147,7 @@ impl Task {
             }
             Event::Asked(Request::Join(answer)) => {
                 // One who has left again is noticed by the drop of the feed.
-                let _ = answer.send(self.join(now()));
+                let _ = answer.send(self.join(clock::instant()));
             }
         }
         self.send_what_is_due()
@@ -280,13 +279,13 @@ impl Task {
     fn send_what_is_due(&mut self) -> Option<Instant> {
         let waker = Waker::from(Arc::clone(&self.more));
         let due = loop {
-            match self.deck.poll(now(), &waker) {
+            match self.deck.poll(clock::instant(), &waker) {
                 Next::Now(output) => self.publish(output),
                 Next::At(due) => break Some(due),
                 Next::Command => break None,
             }
         };
-        self.tell(now());
+        self.tell(clock::instant());
         due
     }
 
@@ -370,17 +369,5 @@ fn once(clip: Arc<Clip>) -> Load {
         }],
         play: true,
         then: Then::Idle,
-    }
-}
-
-/// The clock of the runtime, which tests can hold.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-async fn until(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => sleep_until(wake.into()).await,
-        None => std::future::pending().await,
     }
 }

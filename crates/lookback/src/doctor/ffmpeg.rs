@@ -1,17 +1,10 @@
 //! ffmpeg: whether it is there and has what the presets need, and which encoders of the hardware work.
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
-
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use super::finding::Finding;
 use crate::convert::Presets;
-
-/// How long a program may take to tell about itself, or to encode one picture.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::programs::{Trial, listed, said, try_encoder};
 
 /// The encoders that hardware brings and OBS knows, by the names they have in both.
 const HARDWARE: [&str; 8] = [
@@ -32,16 +25,13 @@ pub(super) async fn look(program: &Path) -> Vec<Finding> {
     let version = match said(program, &["-hide_banner", "-version"]).await {
         Ok(version) if version.starts_with("ffmpeg version") => version,
         Ok(_) => return vec![missing(program, "it is no ffmpeg")],
-        Err(error) => return vec![missing(program, &error)],
+        Err(error) => return vec![missing(program, &error.to_string())],
     };
-    let lists = async |option: &str| {
-        let list = said(program, &["-hide_banner", "-loglevel", "error", option]).await;
-        names(&list.unwrap_or_default())
-    };
+    let lists = async |list: &str| listed(program, list).await.unwrap_or_default();
     let (encoders, filters) = (lists("-encoders").await, lists("-filters").await);
     let mut working = Vec::new();
     for name in HARDWARE {
-        if encoders.iter().any(|it| it == name) && encodes(program, name).await {
+        if try_encoder(program, name).await == Trial::Works {
             working.push(name);
         }
     }
@@ -49,41 +39,6 @@ pub(super) async fn look(program: &Path) -> Vec<Finding> {
         judge(&version, &encoders, &filters, &Presets::built_in()),
         hardware(&working),
     ]
-}
-
-/// What a program prints before it ends well, within bounds of time.
-pub(super) async fn said(program: &Path, arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    match timeout(PATIENCE, command.output()).await {
-        Ok(Ok(output)) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        }
-        Ok(Ok(output)) => Err(format!("it ends with {}", output.status)),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("it says nothing in {} s", PATIENCE.as_secs())),
-    }
-}
-
-/// Whether an encoder makes something of a picture. What it needs besides being listed (a driver, a card)
-/// is known only then.
-async fn encodes(program: &Path, encoder: &str) -> bool {
-    let picture = "color=s=256x256:r=30:d=0.1,format=nv12";
-    let input = [
-        "-hide_banner",
-        "-loglevel",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        picture,
-    ];
-    let output = ["-frames:v", "1", "-c:v", encoder, "-f", "null", "-"];
-    said(program, &[&input[..], &output].concat()).await.is_ok()
 }
 
 fn missing(program: &Path, error: &str) -> Finding {
@@ -135,19 +90,6 @@ fn hardware(working: &[&str]) -> Finding {
     }
 }
 
-/// The names in the lists that ffmpeg prints: flags, a name, and words for people.
-fn names(list: &str) -> Vec<String> {
-    let lines = list.lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let flags = words.next()?;
-        let is_flags = flags
-            .chars()
-            .all(|c| c == '.' || c.is_ascii_uppercase() || c == '|');
-        words.next().filter(|name| is_flags && *name != "=")
-    });
-    lines.map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::finding::Verdict::{Good, Warning};
@@ -164,16 +106,6 @@ mod tests {
             presets.all().flat_map(|it| it.encoders()).collect(),
             presets.all().flat_map(|it| it.filters()).collect(),
         )
-    }
-
-    #[test]
-    fn names_stand_behind_flags_and_below_the_legend() {
-        let encoders =
-            "Encoders:\n V..... = Video\n ------\n V....D libx264   H.264\n A....D aac   AAC\n";
-        assert_eq!(names(encoders), ["libx264", "aac"]);
-        let filters = "Filters:\n  T.. = Timeline support\n T.C scale   V->V  Scale\n ... split  V->N  Pass\n";
-        assert_eq!(names(filters), ["scale", "split"]);
-        assert!(names("").is_empty());
     }
 
     #[test]
@@ -233,20 +165,5 @@ mod tests {
     async fn another_program_is_not_taken_for_it() {
         let found = look(Path::new("/bin/echo")).await;
         assert!(matches!(&found[..], [one] if one.detail.contains("it is no ffmpeg")));
-    }
-
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn a_program_is_heard_and_its_failure_is_told() {
-        let shell = Path::new("/bin/sh");
-        assert_eq!(
-            said(shell, &["-c", "echo yes"]).await.as_deref(),
-            Ok("yes\n")
-        );
-        assert!(
-            said(shell, &["-c", "exit 3"])
-                .await
-                .is_err_and(|it| it.contains('3'))
-        );
     }
 }

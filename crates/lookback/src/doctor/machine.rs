@@ -8,6 +8,7 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use super::finding::Finding;
 use crate::clock;
 use crate::http::Status;
+use crate::programs;
 use crate::settings::Size;
 use crate::time::rfc3339;
 
@@ -109,7 +110,7 @@ fn mebibytes(bytes: u64) -> String {
 
 /// Whether the system keeps its clock right, where it says so: moments are named by the time of day.
 pub(super) async fn clock() -> Option<Finding> {
-    let told = super::ffmpeg::said(
+    let told = programs::said(
         "timedatectl".as_ref(),
         &["show", "--property=NTPSynchronized"],
     );

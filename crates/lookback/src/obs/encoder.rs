@@ -7,14 +7,10 @@
 //! memory, and those of VA-API take nothing but surfaces of the graphics card.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::str::FromStr;
-use std::time::Duration;
-
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use super::studio::VideoSettings;
+use crate::programs::{Trial, try_encoder};
 
 /// Which encoder to use.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -149,9 +145,11 @@ pub(crate) async fn candidates(choice: &Choice, is_local: bool) -> Vec<Encoder> 
     let names = match choice {
         Choice::Named(name) => vec![name.as_str()],
         Choice::Auto if is_local => {
+            let ffmpeg = Path::new("ffmpeg");
             let mut names = Vec::new();
             for name in hardware(std::env::consts::OS, Path::new("/")) {
-                if works(name).await {
+                // Of what ffmpeg does not know, OBS has to find out.
+                if try_encoder(ffmpeg, name).await != Trial::Fails {
                     names.push(name);
                 }
             }
@@ -204,27 +202,6 @@ fn has_intel_graphics(root: &Path) -> bool {
             && std::fs::read_to_string(card.path().join("device/vendor"))
                 .is_ok_and(|vendor| vendor.trim() == INTEL)
     })
-}
-
-/// Whether ffmpeg can encode one picture with it. Where there is no ffmpeg, or one without this encoder, it
-/// is OBS that has to find out.
-async fn works(name: &str) -> bool {
-    const TIME: Duration = Duration::from_secs(10);
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg
-        .args(["-hide_banner", "-loglevel", "error", "-f", "lavfi"])
-        .args(["-i", "color=size=640x360:rate=30", "-frames:v", "1"])
-        .args(["-pix_fmt", "nv12", "-c:v", name, "-f", "null", "-"])
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    match timeout(TIME, ffmpeg.output()).await {
-        Ok(Ok(output)) => {
-            output.status.success()
-                || String::from_utf8_lossy(&output.stderr).contains("Unknown encoder")
-        }
-        Ok(Err(_)) => true,
-        Err(_) => false,
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 
 use super::connection::{Connection, Event, Events, Refusal};
@@ -57,7 +57,7 @@ impl<'a> Session<'a> {
             watch,
             studio,
             state,
-            recording: Recording::met(recording, now()),
+            recording: Recording::met(recording, clock::instant()),
             destination,
             echoes: Echoes::default(),
         })
@@ -83,7 +83,7 @@ impl<'a> Session<'a> {
                     self.watch.stage.deck_changed(&self.studio).await;
                     Ok(())
                 }
-                () = until(wake) => self.wake().await,
+                () = clock::until(wake) => self.wake().await,
                 _ = looks.tick() => self.look().await,
             };
             match done {
@@ -105,13 +105,13 @@ impl<'a> Session<'a> {
     async fn wake(&mut self) -> Result<(), Refusal> {
         self.watch.stage.wake(&self.studio).await;
         match self.recording.due() {
-            Some(due) if due <= now() => self.record_again().await,
+            Some(due) if due <= clock::instant() => self.record_again().await,
             _ => Ok(()),
         }
     }
 
     async fn record_again(&mut self) -> Result<(), Refusal> {
-        self.recording.tried(now());
+        self.recording.tried(clock::instant());
         // It may have been started, or set to something else, meanwhile.
         self.look_at_recording().await?;
         self.look_at_destination().await?;
@@ -203,7 +203,7 @@ impl<'a> Session<'a> {
         self.look_at_recording().await?;
         let stats = self.studio.ask("GetStats", json!({})).await?;
         let skipped = stats["outputSkippedFrames"].as_u64().unwrap_or_default();
-        self.watch.health.skipped(skipped, now());
+        self.watch.health.skipped(skipped, clock::instant());
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl<'a> Session<'a> {
             self.look_at_destination().await?;
         }
         self.state.recording = active;
-        if self.recording.seen(active, now()) {
+        if self.recording.seen(active, clock::instant()) {
             let is_ours = self.destination.channel.is_some();
             if is_ours {
                 self.watch.health.recording_failed();
@@ -234,7 +234,10 @@ impl<'a> Session<'a> {
 
     /// Shows everybody what is known.
     fn show(&mut self) {
-        self.state.problems = self.watch.health.problems(&self.destination, now());
+        self.state.problems = self
+            .watch
+            .health
+            .problems(&self.destination, clock::instant());
         let channel = self
             .destination
             .channel
@@ -246,17 +249,5 @@ impl<'a> Session<'a> {
             self.state.problems.extend(of_stream);
         }
         self.watch.tell(self.state.clone());
-    }
-}
-
-/// The clock of the runtime, which tests can hold.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-async fn until(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => sleep_until(wake.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -12,6 +12,7 @@ use super::connection::Refusal;
 use super::media_keys::DeckSource;
 use super::replay::{Do, InstantReplay, NotSwitched, Press, Shown};
 use super::studio::{self, Studio};
+use crate::clock;
 use crate::decks::{Command, Handle};
 
 /// What becomes of a press, for who has pressed.
@@ -65,7 +66,7 @@ impl Stage {
         program: String,
         preview: Option<String>,
     ) {
-        let to_do = self.replay.connected(program, preview, now());
+        let to_do = self.replay.connected(program, preview, clock::instant());
         self.carry_out(Some(studio), to_do).await;
     }
 
@@ -83,7 +84,7 @@ impl Stage {
         self.deck = Some((pressed.deck, pressed.ended));
         self.drawn = None;
         self.waiting.push(pressed.answer);
-        let to_do = self.replay.press(pressed.press, now());
+        let to_do = self.replay.press(pressed.press, clock::instant());
         self.carry_out(Some(studio), to_do).await;
     }
 
@@ -99,17 +100,17 @@ impl Stage {
         });
         if is_over {
             self.deck = None;
-            let to_do = self.replay.over(now());
+            let to_do = self.replay.over(clock::instant());
             self.carry_out(Some(studio), to_do).await;
         }
     }
 
     pub(super) fn transition_started(&mut self) {
-        self.replay.transition_started(now());
+        self.replay.transition_started(clock::instant());
     }
 
     pub(super) async fn program(&mut self, studio: &impl Studio, scene: String) {
-        let to_do = self.replay.program(scene, now());
+        let to_do = self.replay.program(scene, clock::instant());
         self.carry_out(Some(studio), to_do).await;
     }
 
@@ -124,7 +125,7 @@ impl Stage {
     }
 
     pub(super) async fn wake(&mut self, studio: &impl Studio) {
-        let to_do = self.replay.wake(now());
+        let to_do = self.replay.wake(clock::instant());
         self.carry_out(Some(studio), to_do).await;
     }
 
@@ -144,7 +145,7 @@ impl Stage {
                     if let Err(NotSwitched::Refused(refusal)) = &result {
                         warn!("scene {scene} is not put on the program: {refusal}");
                     }
-                    to_do.extend(self.replay.switched(result, now()));
+                    to_do.extend(self.replay.switched(result, clock::instant()));
                 }
                 Do::Preview(scene) => {
                     if let Some(studio) = studio {
@@ -238,11 +239,6 @@ async fn is_in_transition(studio: &impl Studio) -> bool {
     cursor.is_some_and(|cursor| cursor < 1.0)
 }
 
-/// The clock of the runtime, which tests can hold.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 /// No OBS.
 enum Gone {}
 
@@ -262,7 +258,6 @@ mod tests {
 
     use super::super::replies::Replies;
     use super::*;
-    use crate::clock;
     use crate::decks::Decks;
     use crate::testing::{main_deck, record, recorder, video};
 

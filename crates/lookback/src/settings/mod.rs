@@ -469,6 +469,30 @@ mod tests {
         Settings::new(options(&[&pipes, arguments].concat())).map_err(|error| error.to_string())
     }
 
+    #[test]
+    fn each_setting_is_in_the_documents() {
+        let readme = include_str!("../../../../README.md");
+        let reference = include_str!("../../../../docs/reference/command-line.md");
+        for argument in Program::command().get_arguments() {
+            let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else {
+                continue;
+            };
+            let row = |line: &&str| {
+                line.starts_with(&format!("| `--{flag} "))
+                    || line.starts_with(&format!("| `--{flag}`"))
+            };
+            let told = readme
+                .lines()
+                .find(row)
+                .unwrap_or_else(|| panic!("--{flag} is not in README.md"));
+            assert!(told.contains(&*variable.to_string_lossy()), "{told}");
+            assert!(
+                reference.lines().any(|line| row(&line)),
+                "--{flag} is not in the reference"
+            );
+        }
+    }
+
     const SINK: &str = if cfg!(windows) {
         r"\\.\pipe\play"
     } else {

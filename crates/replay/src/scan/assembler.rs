@@ -54,7 +54,7 @@ pub(super) struct Open {
     /// The last packet was stuffed, as only the last packet of a PES packet is.
     stuffed: bool,
     /// The timestamps as the run counts them, once they were accepted.
-    pub(super) time: Option<super::Time>,
+    pub(super) time: Option<super::timeline::Time>,
 }
 
 impl Open {

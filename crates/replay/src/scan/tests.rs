@@ -5,6 +5,8 @@ use lookback_mpegts::{PACKET_LEN, Pat, packetize_section};
 use lookback_testcard::{Config, Stream, TestCard};
 use proptest::prelude::*;
 
+use super::pids::PIDS_MAX;
+use super::programs::PROGRAMS_MAX;
 use super::*;
 
 type Packets = Vec<[u8; PACKET_LEN]>;
@@ -115,9 +117,8 @@ fn however_the_tables_change_what_they_name_has_room() {
             feed(&mut demux, packet);
         }
         for &(_, pid) in &pat.programs {
-            let slot = usize::from(demux.slots[usize::from(pid.value())]);
-            let state = demux.pids.get(slot.wrapping_sub(1));
-            assert!(state.is_some_and(|state| state.pid == pid && matches!(state.role, Role::Map)));
+            let slot = demux.pids.slot(pid).expect("it has room");
+            assert!(matches!(demux.pids.role(slot), Role::Map));
         }
         assert_eq!(demux.pids.len(), PIDS_MAX);
     }
