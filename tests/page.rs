@@ -2,6 +2,8 @@
 //!
 //! What is shown is read off the pictures: the test card numbers them. `E2E_PICTURES=FOLDER` keeps what the page looked like.
 
+#[path = "page/actions.rs"]
+mod actions;
 #[path = "page/bad_input.rs"]
 mod bad_input;
 #[path = "page/hands.rs"]

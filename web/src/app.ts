@@ -78,8 +78,15 @@ export class App {
       this.admit(await api.signIn(token));
       this.listen();
     } catch (error) {
-      this.access = "none";
-      this.toasts.problem(error);
+      // Whoever comes back by an old link may have been let in before.
+      const session = await api.session().catch(() => null);
+      if (session && session.access !== "none") {
+        this.admit(session);
+        this.listen();
+      } else {
+        this.access = "none";
+        this.toasts.problem(error);
+      }
     }
     this.changed();
   }

@@ -93,6 +93,36 @@ impl Chromium {
         intercept(false);
     }
 
+    /// Holds the mouse there.
+    pub(crate) fn hover(&self, (x, y): Place) {
+        let event = json!({"type": "mouseMoved", "x": x, "y": y});
+        self.command("Input.dispatchMouseEvent", event);
+    }
+
+    /// Clicks at a share of the width of an element.
+    #[track_caller]
+    pub(crate) fn click_at(&self, selector: &str, share: f64) {
+        let place = self.inside(selector, share);
+        self.carry(&[place]);
+    }
+
+    /// Clicks on the one of several elements that says this.
+    #[track_caller]
+    pub(crate) fn click_text(&self, selector: &str, text: &str) {
+        let found = format!(
+            "(() => {{
+                for (const old of document.querySelectorAll('[data-meant]')) delete old.dataset.meant;
+                const all = [...document.querySelectorAll({})].filter(element => element.textContent.trim() === {});
+                for (const element of all) element.dataset.meant = '';
+                return all.length;
+            }})()",
+            json!(selector),
+            json!(text)
+        );
+        self.until(&format!("{found} === 1"));
+        self.click("[data-meant]");
+    }
+
     /// Turns the wheel of the mouse, to the right and down.
     pub(crate) fn wheel(&self, (x, y): Place, (right, down): (f64, f64)) {
         let event = json!({"type": "mouseWheel", "x": x, "y": y, "deltaX": right, "deltaY": down});
