@@ -18,6 +18,7 @@ mod page;
 mod pictures;
 mod plans;
 mod posters;
+mod previews;
 mod problem;
 mod range;
 mod replays;
@@ -67,6 +68,8 @@ pub(crate) struct App {
     /// What is known of the MP4s of its clips.
     plans: Arc<Plans>,
     pictures: Pictures,
+    /// Pieces of previews.
+    previews: Pictures,
     decks: Decks,
     jobs: Jobs,
     obs: Obs,
@@ -91,6 +94,7 @@ impl App {
         let recorder = Arc::clone(shelf.look().recorder());
         Self {
             pictures: Pictures::new(recorder.memory().limit_bytes),
+            previews: Pictures::new(recorder.memory().limit_bytes),
             recorder,
             inputs: Vec::new(),
             shelf,
@@ -133,6 +137,8 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/obs/lookback.lua", get(hotkeys::script))
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
+        .route("/replays/{id}/preview.m3u8", get(previews::playlist))
+        .route("/replays/{id}/preview/{file}", get(previews::segment))
         .route("/thumbnails/{channel}/{file}", get(thumbnails::thumbnail))
         .route("/live/{file}", get(media::live))
         .route("/hls/{channel}/{file}", get(hls::playlist))
