@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "page/looks.rs"]
 mod looks;
+#[path = "page/preview.rs"]
+mod preview;
 
 use std::fs;
 
@@ -47,13 +49,18 @@ impl Stage {
 
     /// The page of a server.
     fn of(server: Server, folder: TempDir) -> Self {
+        Self::changed_by("", server, folder)
+    }
+
+    /// The page of a server, in a browser that a script has changed.
+    fn changed_by(script: &str, server: Server, folder: TempDir) -> Self {
         assert_eq!(
             env!("LOOKBACK_PAGE_IS_BUILT"),
             "yes",
             "the page was left out of this build, which told why: there is nothing to test"
         );
         Self {
-            browser: Chromium::open(&server.url("/"), LAPTOP),
+            browser: Chromium::prepared(&server.url("/"), LAPTOP, script),
             server,
             folder,
         }

@@ -116,7 +116,8 @@ fn mpeg2_is_shown_with_sound_in_one_piece() {
         assert_eq!(pair[1] - pair[0], 1920, "{pair:?}");
     }
     // Each tenth of a second is as loud as it was, also where segments meet.
-    let [made, was] = [&preview, &recording.folder.path().join("recording.ts")].map(loudness);
+    let [made, was] =
+        [&preview, &recording.folder.path().join("recording.ts")].map(|file| loudness(file));
     assert!(made.len().abs_diff(was.len()) <= 1 && was.iter().any(|level| *level > 1000.0));
     for (at, (made, was)) in made.iter().zip(&was).enumerate().skip(1).take(80) {
         assert!(
@@ -127,7 +128,7 @@ fn mpeg2_is_shown_with_sound_in_one_piece() {
 }
 
 /// How loud each tenth of a second of what is heard beside the pictures is, from 0 to 32768.
-fn loudness(file: &PathBuf) -> Vec<f64> {
+fn loudness(file: &Path) -> Vec<f64> {
     let mut command = ffmpeg::ffmpeg();
     command.args([
         "-i",

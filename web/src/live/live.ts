@@ -8,6 +8,7 @@
 
 import type Hls from "hls.js";
 
+import { forPreviews } from "./hls";
 import { Picture, type Window } from "./picture";
 
 /** How far behind a live picture may fall before it is brought back. */
@@ -33,6 +34,7 @@ export class Live extends Picture implements Window {
   constructor(
     video: HTMLVideoElement,
     private readonly url: string,
+    private readonly isPreview: boolean,
     changed: () => void,
   ) {
     super(video, changed);
@@ -153,6 +155,7 @@ export class Live extends Picture implements Window {
       backBufferLength: 20,
       maxBufferLength: 12,
       enableWorker: false,
+      ...(this.isPreview ? forPreviews : {}),
     });
     // Two segments behind, where the playlist does not say that less will do.
     hls.config.liveSyncDurationCount = 2;
