@@ -44,7 +44,7 @@ const FRAME: i64 = 1920;
 const FRAME_SAMPLES: i64 = 1024;
 /// Sound that is encoded with what is heard, so that a frame is the same in each piece: in front and behind.
 const FRAMES_AROUND: i64 = 4;
-/// So much of it is looked for: it comes in units of any length up to this.
+/// So much of it is given to ffmpeg, since it comes in units of several frames.
 const AROUND: Ticks = Ticks(Ticks::SECOND.0 / 2);
 
 impl Jobs {
@@ -123,7 +123,7 @@ impl Cut {
         let moved = |span: &Range<Ticks>| span.start - base..span.end - base;
         let mut found = None;
         if let Some((stream, is_copied)) = sound_of(program.codecs()) {
-            let feed = Feed::of_sound(piece, stream, is_copied)?;
+            let feed = Feed::of_sound(piece, stream)?;
             found = feed.next.is_some().then_some((feed, is_copied));
         }
         let sound = found.as_ref().map(|(feed, is_copied)| Sound {
@@ -177,23 +177,25 @@ impl Cut {
 
 impl Sound {
     fn arguments(&self) -> String {
-        let pid = self.pid;
-        if self.is_copied {
-            return format!("-map 0:#{pid} -c:a copy");
-        }
         let Range { start, end } = &self.span;
-        // The first frame of the piece, and the first behind it.
-        let frame = |at: &Ticks| (at.0 + FRAME - 1).div_euclid(FRAME);
-        let (first, behind) = (frame(start), frame(end));
-        let from = (first - FRAMES_AROUND) * FRAME_SAMPLES;
-        let until = (behind + FRAMES_AROUND) * FRAME_SAMPLES;
-        // Of which base times are here, releases differ: in seconds they are the same.
-        let before = |frame: i64| Ticks(frame * FRAME - FRAME / 2).as_secs_f64();
-        let (first, behind) = (before(first), before(behind));
+        let encoder = match self.is_copied {
+            true => "copy".to_owned(),
+            false => {
+                let frame = |at: &Ticks| at.0.div_euclid(FRAME);
+                let from = (frame(start) - FRAMES_AROUND) * FRAME_SAMPLES;
+                let until = (frame(end) + FRAMES_AROUND) * FRAME_SAMPLES;
+                let filter = format!("aresample=48000:first_pts={from},atrim=end_pts={until}");
+                format!("aac -b:a 128k -ac 2 -af {filter}")
+            }
+        };
+        // Of which base times are here, releases differ: in seconds they are the same. Half a tick before is on the
+        // same side of all frames, however it is rounded.
+        let before = |at: &Ticks| (at.0 as f64 - 0.5) / Ticks::SECOND.0 as f64;
         format!(
-            "-map 0:#{pid} -af aresample=48000:first_pts={from},atrim=end_pts={until} \
-             -c:a aac -b:a 128k -ac 2 \
-             -bsf:a noise=drop=lt(pts*tb\\,{first:.5})+gte(pts*tb\\,{behind:.5})"
+            "-map 0:#{} -c:a {encoder} -bsf:a noise=drop=lt(pts*tb\\,{:.7})+gte(pts*tb\\,{:.7})",
+            self.pid,
+            before(start),
+            before(end)
         )
     }
 }
@@ -235,21 +237,17 @@ impl Feed {
         .begun()
     }
 
-    fn of_sound(piece: &Piece, stream: usize, is_copied: bool) -> Result<Self, Gone> {
-        let around = match is_copied {
-            true => Ticks::ZERO,
-            false => AROUND,
-        };
-        let Range { start, end } = &piece.sound;
+    fn of_sound(piece: &Piece, stream: usize) -> Result<Self, Gone> {
+        let (from, until) = (piece.sound.start - AROUND, piece.sound.end + AROUND);
         let mut units = piece.clip.units();
-        units.seek(*start - around - SOUND_OFF_MAX);
+        units.seek(from - SOUND_OFF_MAX);
         Self {
             units,
             stream,
             next: None,
-            from: *start - around,
-            until: *end + around,
-            ends: *end + around + SOUND_OFF_MAX,
+            from,
+            until,
+            ends: until + SOUND_OFF_MAX,
         }
         .begun()
     }
