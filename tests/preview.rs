@@ -207,7 +207,7 @@ fn a_replay_is_shown_from_its_first_picture_to_its_last() {
     server.send(&patch(&format!("/api/v1/replays/{one}"), &trim));
     let response = server.get(&before[0]);
     assert_eq!(response.status, 410);
-    assert_eq!(response.json()["code"], "changed");
+    assert_eq!(response.json()["code"], "replay_changed");
     assert_ne!(segments(server, &playlist)[0], before[0]);
 }
 

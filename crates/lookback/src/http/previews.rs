@@ -67,7 +67,7 @@ pub(super) async fn segment(
     let rendition = rendition(&app, &id, channel.as_deref())?;
     let version = version(&rendition);
     if wanted != version {
-        return Err(Problem::new(StatusCode::GONE, "changed", CHANGED));
+        return Err(Problem::new(StatusCode::GONE, "replay_changed", CHANGED));
     }
     let segments = segments(&rendition.shown);
     let (pictures, shift) = segments.get(number).cloned().ok_or_else(unknown)?;

@@ -85,7 +85,7 @@ async fn without_ffmpeg_there_is_no_preview() {
         assert_eq!(problem, (503, "no_ffmpeg".to_owned()), "{path}");
     }
     for (path, status, code) in [
-        (format!("{replay}/preview/0-0.ts"), 410, "changed"),
+        (format!("{replay}/preview/0-0.ts"), 410, "replay_changed"),
         (format!("{replay}/preview/0.ts"), 404, "unknown_segment"),
         (format!("{replay}/preview/0-x.ts"), 404, "unknown_segment"),
         (format!("{replay}/preview/0-0.m4s"), 404, "unknown_segment"),
