@@ -25,6 +25,7 @@ mod page;
 mod play;
 mod players;
 mod posters;
+mod preview;
 mod replays;
 mod sources;
 mod stop;

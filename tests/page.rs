@@ -16,6 +16,8 @@ mod link;
 pub(crate) mod looks;
 #[path = "page/network.rs"]
 mod network;
+#[path = "page/preview.rs"]
+mod preview;
 
 use std::fs;
 
@@ -63,13 +65,24 @@ impl Stage {
 
     /// The same, at another address.
     fn at(url: &str, server: Server, folder: TempDir) -> Self {
+        let browser = Chromium::open(url, LAPTOP);
+        Self::seen_in(browser, server, folder)
+    }
+
+    /// The page of a server, in a browser that a script has changed.
+    fn changed_by(script: &str, server: Server, folder: TempDir) -> Self {
+        let browser = Chromium::prepared(&server.url("/"), LAPTOP, script);
+        Self::seen_in(browser, server, folder)
+    }
+
+    fn seen_in(browser: Chromium, server: Server, folder: TempDir) -> Self {
         assert_eq!(
             env!("LOOKBACK_PAGE_IS_BUILT"),
             "yes",
             "the page was left out of this build, which told why: there is nothing to test"
         );
         Self {
-            browser: Chromium::open(url, LAPTOP),
+            browser,
             server,
             folder,
         }

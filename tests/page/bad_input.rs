@@ -175,43 +175,6 @@ fn a_token_is_asked_for_once() {
     browser.until("document.querySelectorAll('.card').length === 1");
 }
 
-/// A browser that cannot play what is recorded says so and with what it can be watched; all the rest works.
-#[test]
-fn pictures_that_the_browser_cannot_play() {
-    let folder = folder();
-    let input = folder.path().join("mpeg2.ts");
-    card::transcode(&input, 8, "-c:v mpeg2video -q:v 4 -c:a copy");
-    let server = Server::having_read(folder.path(), &input, &[]);
-    let stage = Stage::of(server, folder);
-    let browser = &stage.browser;
-    browser.until("document.querySelector('.message .command')");
-    let command = browser.eval("document.querySelector('.message .command').textContent.trim()");
-    let address = stage.server.url("/hls/main/index.m3u8");
-    assert_eq!(command, format!("mpv {address}"));
-    let still = "document.querySelector('lookback-live img')";
-    browser.until(&format!("{still}.naturalWidth > 0"));
-    browser.picture("laptop-unplayable");
-    browser.press("k");
-    browser.press("Home");
-    let time = format!("new URL({still}.src).pathname.match(/(\\d+)\\.jpg/)[1]");
-    browser.until(&format!(
-        "Math.abs({time} - {POSITION}) < 500 && {still}.complete"
-    ));
-    browser.press("i");
-    browser.press("ArrowRight");
-    browser.press("ArrowRight");
-    browser.press("ArrowRight");
-    browser.press("o");
-    browser.until("document.querySelector('#marked').textContent === '3.0 s marked'");
-    browser.click("#save");
-    browser.until("document.querySelectorAll('.card').length === 1");
-    browser.click("[aria-label='Last 5 s on deck main']");
-    browser.until("document.querySelector('.deck .pill').textContent === 'On air'");
-    browser.click(".poster");
-    browser.until("document.querySelector('.message strong')?.textContent === 'This browser cannot play this replay'");
-    assert_eq!(browser.complaints(), Vec::<String>::new());
-}
-
 /// Two people work at once: each sees what the other does.
 #[test]
 fn two_operators_at_once() {

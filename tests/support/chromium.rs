@@ -37,7 +37,12 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     /// A window of this size with a page in it.
-    pub(crate) fn open(url: &str, (width, height): (u32, u32)) -> Self {
+    pub(crate) fn open(url: &str, size: (u32, u32)) -> Self {
+        Self::prepared(url, size, "")
+    }
+
+    /// The same in a browser that a script has changed before the page's own run.
+    pub(crate) fn prepared(url: &str, (width, height): (u32, u32), script: &str) -> Self {
         let folder = folder();
         let profile = folder.path().join("chromium");
         let mut command = browser::command(folder.path(), &profile);
@@ -71,6 +76,8 @@ impl Chromium {
             chromium.command(&format!("{domain}.enable"), json!({}));
         }
         chromium.resize(width, height);
+        let before = json!({"source": script});
+        chromium.command("Page.addScriptToEvaluateOnNewDocument", before);
         chromium.command("Page.navigate", json!({"url": url}));
         chromium
     }

@@ -104,6 +104,14 @@ export const api = {
     return answer.problems.map(({ hint }) => hint);
   },
 
+  /** Whether the server can make previews; null where it does not say. */
+  makesPreviews: async (channel: string): Promise<boolean | null> => {
+    const answer = await fetch(`/hls/${part(channel)}/preview.m3u8`).catch(() => null);
+    if (answer?.ok) return true;
+    const told = (await answer?.json().catch(() => null)) as { code?: string } | null | undefined;
+    return told?.code === "no_ffmpeg" || told?.code === "no_encoder" ? false : null;
+  },
+
   hasLibrary: (): Promise<boolean> => ask("GET", "library").then(() => true, () => false),
 
   deck: (name: string, command: string, body: object = {}) =>

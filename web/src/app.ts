@@ -3,6 +3,7 @@
 import { api, Refusal, type Load } from "./api";
 import { listen } from "./events";
 import type { Clip } from "./live/clip";
+import { playable } from "./live/codecs";
 import type { Player, Window } from "./live/picture";
 import type { Access, Job, Link, Message, Preset, Replay, Session } from "./protocol";
 import { remembered } from "./remembered";
@@ -44,6 +45,8 @@ export class App {
   live: Window | null = null;
   clip: Clip | null = null;
   presets: Preset[] | null = null;
+  /** Whether the server makes previews; null as long as nobody had to know. */
+  makesPreviews: boolean | null = null;
   /** The preset that was chosen last. */
   preset = "share";
   /** Whether exports have somewhere to go. */
@@ -52,6 +55,7 @@ export class App {
   volume = remembered.volume;
 
   private readonly doomed = new Map<string, number>();
+  private asksForPreviews = false;
   private stop: (() => void) | null = null;
 
   constructor(readonly changed: () => void) {}
@@ -394,6 +398,8 @@ export class App {
     this.stop = listen({
       state: (state) => {
         if (state === "open" && wasLost) this.toasts.show(strings.back);
+        // Another server may have come, or ffmpeg been installed.
+        if (state === "open" && wasLost) this.makesPreviews = null;
         if (state === "lost") void this.checkAccess();
         wasLost = state === "lost" || (wasLost && state !== "open");
         this.store.connected(state);
@@ -433,6 +439,17 @@ export class App {
     this.reel = this.reel.filter((id) => known.has(id));
     const window = this.window();
     if (window && this.viewing === null && this.live?.tend(window.from)) this.toasts.show(strings.passed);
+    void this.askForPreviews();
+    this.changed();
+  }
+
+  /** Whether there are previews is asked as soon as this browser cannot play something. */
+  private async askForPreviews(): Promise<void> {
+    const inNeed = this.store.channels.find((channel) => channel.window && channel.video && playable(channel) === "no");
+    if (this.makesPreviews !== null || this.asksForPreviews || !inNeed) return;
+    this.asksForPreviews = true;
+    this.makesPreviews = await api.makesPreviews(inNeed.name);
+    this.asksForPreviews = false;
     this.changed();
   }
 

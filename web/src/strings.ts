@@ -60,10 +60,22 @@ export const strings = {
   starting: "The first picture is a moment away…",
   unplayable: (codec: string) => `This browser cannot show ${codec}`,
   unplayableText: "Still pictures are shown in its place; marking, saving and the decks work all the same. To watch it move:",
+  noPreviewText:
+    "With ffmpeg on the machine that records, a small preview would be seen here. Marking, saving and the decks work all the same. To watch it now:",
   unplayableReplay: "This browser cannot play this replay",
   unplayableReplayText: "Download it, or convert it to H.264. It plays on a deck all the same.",
-  noMse: "This browser cannot play live video here",
   pictureWaits: "The connection is too slow for the picture. Waiting for more of it…",
+  preview: "Preview",
+  stills: "Still pictures",
+  previewText: (codec: string) =>
+    `This browser cannot play ${codec}. You see a small preview; recording and replays keep full quality. To watch that:`,
+  previewReplayText:
+    "This browser cannot play this replay as it is. You see a small preview; downloads, decks and exports have full quality. To watch that:",
+  openInPlayer: "Open in a player",
+  openInPlayerTip: "A small file that opens in mpv, VLC or what else plays video on this machine",
+  noMse: "This browser cannot play live video",
+  noMseText:
+    "It lacks Media Source Extensions. Still pictures are shown in its place; marking, saving and the decks work all the same, and saved replays play here. To watch it move:",
   pictureTrouble: "The picture cannot be loaded. Trying again…",
   copy: "Copy this line",
   soundOn: "Turn sound on",

@@ -14,6 +14,25 @@ export function playable(channel: Channel): Playable {
   return video.canPlayType(type) ? "yes" : "no";
 }
 
+/** What the server makes of pictures that a browser cannot play. */
+const PREVIEW = 'video/mp4; codecs="avc1.42c01e,mp4a.40.2"';
+
+/** Whether it can show that at least. */
+export function playsPreviews(): boolean {
+  const source = mediaSource();
+  if (source) return source.isTypeSupported(PREVIEW);
+  const video = document.createElement("video");
+  return Boolean(video.canPlayType("application/vnd.apple.mpegurl") && video.canPlayType(PREVIEW));
+}
+
+/** How a channel is shown: as it is recorded, as a small picture that the server makes, or in keyframes. */
+export type Way = "all" | "preview" | "stills";
+
+export function wayOf(channel: Channel, makesPreviews: boolean): Way {
+  if (playable(channel) === "yes") return "all";
+  return makesPreviews && channel.video && playsPreviews() ? "preview" : "stills";
+}
+
 /** Safari on phones has a kind of its own. */
 function mediaSource(): typeof MediaSource | null {
   const known = globalThis as unknown as Record<string, typeof MediaSource | undefined>;

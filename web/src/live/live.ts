@@ -8,6 +8,7 @@
 
 import type Hls from "hls.js";
 
+import { forPreviews } from "./hls";
 import { Picture, type Window } from "./picture";
 
 /** How far behind where it may be a live picture may fall before it is brought back at once. */
@@ -26,6 +27,9 @@ const STEP_PAUSED_MS = 15;
 /** The very first pictures go before they can be shown. */
 const OLDEST_MARGIN_MS = 1500;
 
+/** Pictures and sound come apart where there is sound to choose from. */
+export type Form = "whole" | "apart" | "preview";
+
 export class Live extends Picture implements Window {
   follows = true;
   trouble = false;
@@ -43,8 +47,7 @@ export class Live extends Picture implements Window {
   constructor(
     video: HTMLVideoElement,
     private readonly url: string,
-    /** Whether pictures and sound come apart, as they do where there is sound to choose from. */
-    private readonly isApart: boolean,
+    private readonly form: Form,
     changed: () => void,
   ) {
     super(video, changed);
@@ -156,7 +159,7 @@ export class Live extends Picture implements Window {
   }
 
   private async load(): Promise<void> {
-    const { default: Player } = await (this.isApart ? import("hls.js") : import("hls.js/light"));
+    const { default: Player } = await (this.form === "apart" ? import("hls.js") : import("hls.js/light"));
     if (this.isOver) return;
     if (!Player.isSupported()) {
       this.video.src = this.url;
@@ -169,6 +172,7 @@ export class Live extends Picture implements Window {
       backBufferLength: 20,
       maxBufferLength: 12,
       enableWorker: false,
+      ...(this.form === "preview" ? forPreviews : {}),
     });
     // Two segments behind, where the playlist does not say that less will do.
     hls.config.liveSyncDurationCount = 2;

@@ -1,11 +1,11 @@
 /** `<lookback-clip>`: the picture of a replay. One that was trimmed has another address, and is loaded anew. */
 
 import type { App } from "../app";
-import { Clip } from "../live/clip";
+import { Clip, type Addresses } from "../live/clip";
 
 export interface ClipModel {
   app: App;
-  url: string;
+  addresses: Addresses;
   fps: number;
 }
 
@@ -15,12 +15,12 @@ export class ClipElement extends HTMLElement {
   private shown = "";
   private app: App | null = null;
 
-  set model({ app, url, fps }: ClipModel) {
+  set model({ app, addresses, fps }: ClipModel) {
     this.app = app;
-    if (this.shown !== url) {
-      this.shown = url;
+    if (this.shown !== addresses.mp4) {
+      this.shown = addresses.mp4;
       this.clip ??= new Clip(this.video, app.changed);
-      this.clip.load(url);
+      this.clip.load(addresses);
     }
     this.video.muted = app.isMuted;
     this.video.volume = app.volume;

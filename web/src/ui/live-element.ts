@@ -1,7 +1,7 @@
-/** `<lookback-live>`: the picture of a channel, moving where this browser can play it, and in keyframes where it cannot. */
+/** `<lookback-live>`: the picture of a channel, moving where this browser can play it or a preview, else in keyframes. */
 
 import type { App } from "../app";
-import { playable } from "../live/codecs";
+import { playable, wayOf } from "../live/codecs";
 import { Live } from "../live/live";
 import type { Window } from "../live/picture";
 import { Stills } from "../live/stills";
@@ -50,16 +50,18 @@ export class LiveElement extends HTMLElement {
   private load({ app, channel }: LiveModel): void {
     const known = app.store.channel(channel);
     const isThere = known?.window && (app.store.segments(channel).length > 0 || playable(known) !== "yes");
-    const wanted = isThere ? `${app.store.era} ${channel} ${known.video?.codec} ${known.audio.length}` : "";
+    const way = known ? wayOf(known, app.makesPreviews === true) : "stills";
+    const wanted = isThere ? `${app.store.era} ${channel} ${known.video?.codec} ${known.audio.length} ${way}` : "";
     if (wanted === this.loaded || (!wanted && this.loaded.includes(` ${channel} `))) return;
     this.end();
     this.loaded = wanted;
     if (!known || !wanted) return;
-    const moves = playable(known) === "yes";
+    const moves = way !== "stills";
     this.video.hidden = !moves;
     this.image.hidden = moves;
+    const url = `/hls/${encodeURIComponent(channel)}/${way === "preview" ? "preview" : "index"}.m3u8`;
     this.shown = moves
-      ? new Live(this.video, `/hls/${encodeURIComponent(channel)}/index.m3u8`, known.audio.length > 1, app.changed)
+      ? new Live(this.video, url, way === "preview" ? "preview" : known.audio.length > 1 ? "apart" : "whole", app.changed)
       : new Stills(this.image, channel, () => app.store.window(channel), app.changed);
   }
 

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 
 import type { App } from "../app";
 import { clock, length, speed } from "../format";
-import { codecName, playable } from "../live/codecs";
+import { codecName, playable, wayOf } from "../live/codecs";
 import { SPEEDS } from "../live/picture";
 import type { Channel } from "../protocol";
 import { strings } from "../strings";
@@ -12,6 +12,7 @@ import type { Model, TimelineElement } from "../timeline/element";
 import { icon } from "./icons";
 import type { LiveModel } from "./live-element";
 import { marks } from "./marks";
+import { players, why } from "./players";
 import { viewer, viewerPicture } from "./viewer";
 
 export function stage(app: App): TemplateResult {
@@ -44,35 +45,26 @@ function overlay(app: App): TemplateResult | typeof nothing {
   const channel = app.store.channel(app.channel);
   if (!channel) return nothing;
   if (!channel.window) return message(strings.nothingYet, strings.nothingYetText);
-  switch (playable(channel)) {
-    case "no":
-      return html`${badge(app)} ${unplayable(channel, strings.unplayable(codecName(channel)))}`;
-    case "no-mse":
-      return html`${badge(app)} ${unplayable(channel, strings.noMse)}`;
-    case "yes":
-  }
+  const others = players(channel.name, `/hls/${encodeURIComponent(channel.name)}/index.m3u8`);
+  if (wayOf(channel, app.makesPreviews === true) === "stills") return html`${badge(app)} ${stills(app, channel, others)}`;
   if (!app.live) return message(strings.starting);
   if (app.live.trouble) return message(strings.pictureTrouble);
   if (app.live.isWaiting) return message(strings.pictureWaits);
-  return badge(app);
+  const isPreview = playable(channel) !== "yes";
+  return html`${badge(app)} ${isPreview ? why(strings.preview, "", strings.previewText(codecName(channel)), others) : nothing}`;
 }
 
 function message(title: string, text = ""): TemplateResult {
   return html`<div class="message" role="status"><strong>${title}</strong>${text ? html`<p>${text}</p>` : nothing}</div>`;
 }
 
-function unplayable({ name }: Channel, title: string): TemplateResult {
-  const address = `${location.origin}/hls/${encodeURIComponent(name)}/index.m3u8`;
-  const command = (player: string): TemplateResult => {
-    const line = `${player} ${address}`;
-    return html`<button class="command" title=${strings.copy} @click=${() => void navigator.clipboard?.writeText(line)}>
-      <code>${line}</code>
-    </button>`;
-  };
-  return html`<div class="message low"><strong>${title}</strong>
-    <p>${strings.unplayableText}</p>
-    <div class="group">${command("mpv")} ${command("vlc")}</div>
-  </div>`;
+/** Why pictures stand still, and what to do about it. */
+function stills(app: App, channel: Channel, others: TemplateResult): TemplateResult {
+  const [title, text] =
+    playable(channel) === "no-mse"
+      ? [strings.noMse, strings.noMseText]
+      : [strings.unplayable(codecName(channel)), app.makesPreviews === false ? strings.noPreviewText : strings.unplayableText];
+  return why(strings.stills, title, text, others, true);
 }
 
 /** Live, or how far behind: a button that leads back. */

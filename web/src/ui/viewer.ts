@@ -8,19 +8,22 @@ import type { Replay } from "../protocol";
 import { strings } from "../strings";
 import type { ClipModel } from "./clip-element";
 import { icon } from "./icons";
+import { players, why } from "./players";
 
 export function viewerPicture(app: App, replay: Replay): TemplateResult {
   if (replay.url === null) return html`<div class="message"><strong>${strings.notOneStream}</strong></div>`;
   const angle = app.angle === null ? "" : `&channel=${encodeURIComponent(app.angle)}`;
+  const query = `?rev=${replay.in_s}-${replay.out_s}${angle}`;
   const model: ClipModel = {
     app,
-    url: `${file(replay, "mp4")}?rev=${replay.in_s}-${replay.out_s}${angle}`,
+    addresses: { mp4: file(replay, "mp4") + query, preview: `/replays/${encodeURIComponent(replay.id)}/preview.m3u8${query}` },
     fps: app.store.channel(replay.channel)?.video?.fps ?? 30,
   };
   return html`<lookback-clip .model=${model}></lookback-clip>
-    ${app.clip?.isUnplayable
+    ${app.clip?.shows === "preview" ? why(strings.preview, "", strings.previewReplayText, players(replay.name, file(replay, "ts"))) : nothing}
+    ${app.clip?.shows === "nothing"
       ? html`<img class="still" src="${file(replay, "jpg")}?rev=${replay.poster_s}" alt="" @error=${hide} />
-          <div class="message low"><strong>${strings.unplayableReplay}</strong><p>${strings.unplayableReplayText}</p></div>`
+          <div class="message low"><strong>${strings.unplayableReplay}</strong><p>${strings.unplayableReplayText}</p>${players(replay.name, file(replay, "ts"))}</div>`
       : nothing}
     <button class="badge back" id="back-to-live" title="${strings.backToLive} (Esc)" @click=${() => app.backToLive()}>
       ${icon("arrow")}${strings.backToLive}
@@ -52,7 +55,7 @@ export function hide(event: Event): void {
   (event.target as HTMLElement).hidden = true;
 }
 
-export function file(replay: Replay, ending: "mp4" | "jpg"): string {
+export function file(replay: Replay, ending: "mp4" | "ts" | "jpg"): string {
   return `/replays/${encodeURIComponent(replay.id)}.${ending}`;
 }
 

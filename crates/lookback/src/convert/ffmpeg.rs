@@ -151,8 +151,11 @@ const PIECE: usize = 64 << 10;
 
 async fn feed(mut stdin: ChildStdin, input: &Input, watch: &Watch<'_>) -> Result<(), Failure> {
     let (mut at, mut place) = (0, Place::default());
-    while at < input.len() {
+    loop {
         let piece = input.read(at, PIECE, &mut place)?;
+        if piece.is_empty() {
+            return Ok(());
+        }
         // One that has what it wants closes its input, or leaves: how that came out, its exit tells.
         if stdin.write_all(&piece).await.is_err() {
             return Ok(());
@@ -160,7 +163,6 @@ async fn feed(mut stdin: ChildStdin, input: &Input, watch: &Watch<'_>) -> Result
         at += piece.len() as u64;
         watch.update(|progress| progress.fed = at);
     }
-    Ok(())
 }
 
 async fn take(

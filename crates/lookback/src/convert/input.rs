@@ -1,4 +1,4 @@
-//! What ffmpeg reads: the bytes of a clip, and what it is told of them.
+//! What ffmpeg reads: the bytes of a clip, or of a piece of one, and what it is told of them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use bytes::Bytes;
 use lookback_mp4::{Mp4, Place};
 use lookback_mpegts::Ticks;
 use lookback_replay::{Clip, Gone};
+
+use super::preview::Cut;
 
 /// See the module's documentation.
 pub(super) struct Input {
@@ -17,6 +19,7 @@ pub(super) struct Input {
 enum Source {
     Stream(Arc<Clip>),
     Mp4(Mp4),
+    Cut(Box<Cut>),
 }
 
 impl Input {
@@ -46,22 +49,25 @@ impl Input {
         }
     }
 
+    /// A piece of a clip. It can be read once.
+    pub(super) fn cut(cut: Cut) -> Self {
+        Self {
+            bytes: Source::Cut(Box::new(cut)),
+            arguments: Cut::input_arguments(),
+        }
+    }
+
     /// What ffmpeg is told of its input.
     pub(super) fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
-    pub(super) fn len(&self) -> u64 {
-        match &self.bytes {
-            Source::Stream(clip) => clip.len(),
-            Source::Mp4(mp4) => mp4.len(),
-        }
-    }
-
+    /// Bytes from `offset` on, where the last read has ended; none at the end.
     pub(super) fn read(&self, offset: u64, max: usize, place: &mut Place) -> Result<Bytes, Gone> {
         match &self.bytes {
             Source::Stream(clip) => clip.read(offset, max),
             Source::Mp4(mp4) => mp4.read(offset, max, place),
+            Source::Cut(cut) => cut.read(max),
         }
     }
 }

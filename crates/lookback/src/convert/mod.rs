@@ -12,6 +12,7 @@ mod input;
 mod job;
 mod output;
 mod preset;
+mod preview;
 mod progress;
 mod recipe;
 mod still;
@@ -40,6 +41,7 @@ pub(crate) use self::job::{Job, Target, Task};
 pub(crate) use self::output::Made;
 use self::output::Output;
 pub(crate) use self::preset::{Presets, Refused};
+pub(crate) use self::preview::Piece;
 use self::recipe::Recipe;
 use crate::clock;
 use crate::library::{Library, Naming};
@@ -347,8 +349,11 @@ impl Inner {
         job.attempt();
         let mut output = self.output(job).await?;
         let mut place = Place::default();
-        while output.len() < input.len() {
+        loop {
             let piece = input.read(output.len(), COPY_PIECE, &mut place)?;
+            if piece.is_empty() {
+                return Ok(output);
+            }
             output.write(&piece).await?;
             self.advance(
                 job,
@@ -358,7 +363,6 @@ impl Inner {
                 },
             );
         }
-        Ok(output)
     }
 
     /// One run of ffmpeg; for a result that has to fit, as many as it takes.

@@ -89,7 +89,7 @@ impl Jobs {
         Ok(parts(&self.made(&arguments, &input, most).await?))
     }
 
-    async fn has(&self, encoders: &[String]) -> Result<(), Failure> {
+    pub(super) async fn has(&self, encoders: &[String]) -> Result<(), Failure> {
         let missing = self.0.ffmpeg.missing(encoders).await?;
         match missing.is_empty() {
             true => Ok(()),
@@ -98,7 +98,12 @@ impl Jobs {
     }
 
     /// What ffmpeg makes of it, in one piece.
-    async fn made(&self, arguments: &[String], input: &Input, most: u64) -> Result<Bytes, Failure> {
+    pub(super) async fn made(
+        &self,
+        arguments: &[String],
+        input: &Input,
+        most: u64,
+    ) -> Result<Bytes, Failure> {
         let mut output = Output::Memory(self.0.recorder.draft());
         let ffmpeg = &self.0.ffmpeg;
         ffmpeg

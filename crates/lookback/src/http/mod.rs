@@ -20,6 +20,7 @@ mod pass;
 mod pictures;
 mod plans;
 mod posters;
+mod previews;
 mod problem;
 mod range;
 mod replays;
@@ -69,6 +70,8 @@ pub(crate) struct App {
     /// What is known of the MP4s of its clips.
     plans: Arc<Plans>,
     pictures: Pictures,
+    /// Pieces of previews.
+    previews: Pictures,
     decks: Decks,
     jobs: Jobs,
     obs: Obs,
@@ -94,6 +97,7 @@ impl App {
         let limit = recorder.memory().limit_bytes;
         Self {
             pictures: Pictures::new(limit),
+            previews: Pictures::new(limit),
             recorder,
             inputs: Vec::new(),
             shelf,
@@ -136,6 +140,8 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/obs/lookback.lua", get(hotkeys::script))
         .route("/clips/{file}", get(media::clip))
         .route("/replays/{file}", get(replays::media))
+        .route("/replays/{id}/preview.m3u8", get(previews::playlist))
+        .route("/replays/{id}/preview/{file}", get(previews::segment))
         .route("/thumbnails/{channel}/{file}", get(thumbnails::thumbnail))
         .route("/live/{file}", get(media::live))
         .route("/hls/{channel}/{file}", get(hls::playlist))

@@ -6,6 +6,7 @@
 //! video.m3u8    pictures alone                                   video/ID-NUMBER.m4s
 //! sound-1.m3u8  one track of sound                               sound-1/ID-NUMBER.m4s
 //! ts.m3u8       pictures and all sound, as MPEG-TS               ts/ID-NUMBER.ts
+//! preview.m3u8  a small H.264 picture and sound, as MPEG-TS      preview/ID-NUMBER.ts
 //! ```
 //!
 //! Of the segment that is being recorded there are parts, `KIND/ID-NUMBER.PART.m4s`, and who asks for a playlist or a
@@ -30,6 +31,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header, response};
 use axum::response::Response;
 use lookback_mp4::{Segment as Fragment, carries};
+use lookback_mpegts::Ticks;
 use lookback_replay::{Channel, Clip, Program, Segment, SegmentError, SegmentPart, Segments};
 use serde::Deserialize;
 use tokio::task;
@@ -41,10 +43,12 @@ use super::App;
 use super::body::PieceBody;
 use super::guard::QueryToken;
 use super::media::{Finish, MPEG_TS, stored};
+use super::pictures::Key;
 use super::problem::Problem;
 use super::range::none_match_names;
 use super::replays::Words;
 use super::selection::channel;
+use crate::convert::Piece;
 use crate::transport::Transport;
 
 /// Addresses are not used again, and nobody guesses them.
@@ -66,6 +70,8 @@ enum Kind {
     Sound(usize),
     /// All streams, as MPEG-TS.
     Ts,
+    /// A small H.264 picture and one track of sound, as MPEG-TS, made by ffmpeg.
+    Preview,
 }
 
 /// What all segments of this process have in common.
@@ -118,6 +124,9 @@ pub(super) async fn playlist(
         "index" => None,
         kind => Some(kind.parse::<Kind>()?),
     };
+    if kind == Some(Kind::Preview) {
+        app.jobs.makes_previews().await?;
+    }
     let segments = channel.segments()?;
     // Who cannot set a header shows the token everywhere.
     let links = Links {
@@ -168,7 +177,13 @@ pub(super) async fn media(
                 .header(header::ETAG, tag)
                 .finish(Body::new(body))
         }
-        (_, Some((number, "m4s"))) if kind != Kind::Ts => {
+        (Kind::Preview, Some((number, "ts"))) => {
+            let (segment, clip) = channel.segment(number.parse().map_err(|_| unknown())?)?;
+            let head = head.header(header::CONTENT_TYPE, MPEG_TS);
+            let preview = preview(&app, segment, &clip).await?;
+            stored(&headers, &tag, head, &preview)
+        }
+        (_, Some((number, "m4s"))) if !kind.is_ts() => {
             let of = number.split('.').next().and_then(|of| of.parse().ok());
             if channel.has_passed(of.ok_or_else(unknown)?) {
                 return Err(SegmentError::Passed.into());
@@ -178,7 +193,7 @@ pub(super) async fn media(
             let head = head.header(header::CONTENT_TYPE, "video/iso.segment");
             stored(&headers, &tag, head, &made)
         }
-        (_, Some((map, "mp4"))) if kind != Kind::Ts => {
+        (_, Some((map, "mp4"))) if !kind.is_ts() => {
             let (run, parameters) = map.split_once('-').ok_or_else(unknown)?;
             let number = |text: &str| text.parse().map_err(|_| unknown());
             let map = app
@@ -323,6 +338,33 @@ impl Hls {
     }
 }
 
+/// A segment as a small picture. Pictures are parted as they are decoded, sound by the clock, as in other segments.
+async fn preview(app: &App, segment: Segment, clip: &Arc<Clip>) -> Result<Arc<Bytes>, Problem> {
+    let key = Key {
+        of: clip.channel().to_owned(),
+        at: segment.number as i64,
+        width: 0,
+    };
+    let make = || async {
+        let mut pictures = clip.units_of(&segment);
+        let mut shown = segment.span.start..segment.span.start;
+        while let Some(unit) = pictures.next_placed()? {
+            if unit.stream == 0 {
+                shown.start = shown.start.min(unit.pts);
+                shown.end = shown.end.max(unit.pts + Ticks(1));
+            }
+        }
+        let piece = Piece {
+            clip: Arc::clone(clip),
+            pictures: shown,
+            sound: segment.span.clone(),
+            shift: Ticks::ZERO,
+        };
+        Ok(app.jobs.preview(&piece).await?)
+    };
+    app.previews.picture(key, clip, make).await
+}
+
 /// What a fragment is made of.
 enum Wanted {
     Segment(Segment),
@@ -356,11 +398,16 @@ fn sounds(program: &Program) -> Vec<usize> {
 }
 
 impl Kind {
+    /// Whether its segments are transport streams, which need no map and have no parts.
+    fn is_ts(self) -> bool {
+        matches!(self, Self::Ts | Self::Preview)
+    }
+
     /// Whether a stream of the program belongs to it. A run that has fewer tracks of sound than the newest gives
     /// its last one for those that it lacks: silence would be no better.
     fn has(self, stream: usize, program: &Program) -> bool {
         match self {
-            Self::All | Self::Ts => true,
+            Self::All | Self::Ts | Self::Preview => true,
             Self::Video => stream == 0,
             Self::Sound(number) => {
                 let sounds = sounds(program);
@@ -378,6 +425,7 @@ impl fmt::Display for Kind {
             Self::Video => f.write_str("video"),
             Self::Sound(number) => write!(f, "sound-{number}"),
             Self::Ts => f.write_str("ts"),
+            Self::Preview => f.write_str("preview"),
         }
     }
 }
@@ -390,6 +438,7 @@ impl FromStr for Kind {
             "all" => Ok(Self::All),
             "video" => Ok(Self::Video),
             "ts" => Ok(Self::Ts),
+            "preview" => Ok(Self::Preview),
             text => {
                 let number = text.strip_prefix("sound-").and_then(|n| n.parse().ok());
                 let number = number.filter(|&number| number > 0);

@@ -60,7 +60,7 @@ fn kinds(program: &Program) -> Vec<Kind> {
 /// A media playlist: all segments of the window, and the parts of the newest. It has no end, since the channel may
 /// go on. As a `delta` it leaves out the segments far from its end, which the player knows.
 pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>, delta: bool) -> String {
-    let has_parts = kind != Kind::Ts && segments.program.video().is_some();
+    let has_parts = !kind.is_ts() && segments.program.video().is_some();
     let first = segments.list.first();
     let target = segments.longest.as_secs_f64().ceil().max(1.0);
     let (number, run) = first.map_or((0, 0), |first| (first.number, first.run));
@@ -84,7 +84,7 @@ pub(super) fn media(segments: &Segments, kind: Kind, links: &Links<'_>, delta: b
     if known > 0 {
         writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={known}").expect(NEVER_FAILS);
     }
-    let ending = if kind == Kind::Ts { "ts" } else { "m4s" };
+    let ending = if kind.is_ts() { "ts" } else { "m4s" };
     let Links { id, query } = links;
     let (known, list) = segments.list.split_at(known);
     let mut before = known.last();
@@ -157,7 +157,7 @@ fn head(
     for _ in 0..runs {
         text.push_str("#EXT-X-DISCONTINUITY\n");
     }
-    if kind != Kind::Ts && before.map(map_of) != Some(map_of(segment)) {
+    if !kind.is_ts() && before.map(map_of) != Some(map_of(segment)) {
         let (run, parameters) = map_of(segment);
         let uri = format!("{kind}/{id}-{run}-{parameters}.mp4{query}");
         writeln!(text, "#EXT-X-MAP:URI=\"{uri}\"").expect(NEVER_FAILS);

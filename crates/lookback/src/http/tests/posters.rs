@@ -70,3 +70,28 @@ async fn what_has_no_thumbnail_says_why() {
     let problem = problem_of(empty.get("/thumbnails/main/-1s.jpg").await).await;
     assert_eq!(problem, (503, "nothing_recorded".to_owned()));
 }
+
+#[tokio::test]
+async fn without_ffmpeg_there_is_no_preview() {
+    let server = recorded();
+    let replay = json_of(server.post("/api/v1/replays", &json!({})).await).await;
+    let replay = replay["id"].as_str().expect("an id");
+    for path in [
+        "/hls/main/preview.m3u8".to_owned(),
+        format!("/replays/{replay}/preview.m3u8"),
+        format!("/replays/{replay}/preview.m3u8?channel=main"),
+    ] {
+        let problem = problem_of(server.get(&path).await).await;
+        assert_eq!(problem, (503, "no_ffmpeg".to_owned()), "{path}");
+    }
+    for (path, status, code) in [
+        (format!("{replay}/preview/0-0.ts"), 410, "replay_changed"),
+        (format!("{replay}/preview/0.ts"), 404, "unknown_segment"),
+        (format!("{replay}/preview/0-x.ts"), 404, "unknown_segment"),
+        (format!("{replay}/preview/0-0.m4s"), 404, "unknown_segment"),
+        ("none/preview/0-0.ts".to_owned(), 404, "unknown_replay"),
+    ] {
+        let problem = problem_of(server.get(&format!("/replays/{path}")).await).await;
+        assert_eq!(problem, (status, code.to_owned()), "{path}");
+    }
+}

@@ -1,0 +1,37 @@
+/** With what else something can be watched: a link that opens it in the player of this machine, and commands to copy. */
+
+import { html, nothing, type TemplateResult } from "lit";
+
+import { strings } from "../strings";
+
+/** A badge that says what is seen in place of the picture; it unfolds to why, and with what else that can be watched. */
+export function why(label: string, title: string, text: string, others: TemplateResult, isOpen = false): TemplateResult {
+  return html`<details class="why" ?open=${isOpen}>
+    <summary class="badge" title=${text}>${label}</summary>
+    <div class="message low">${title ? html`<strong>${title}</strong>` : nothing}<p>${text}</p>${others}</div>
+  </details>`;
+}
+
+export function players(name: string, path: string): TemplateResult {
+  const address = location.origin + path;
+  const command = (player: string): TemplateResult => {
+    const line = `${player} ${address}`;
+    return html`<button class="command" title=${strings.copy} @click=${() => void navigator.clipboard?.writeText(line)}>
+      <code>${line}</code>
+    </button>`;
+  };
+  return html`<div class="group">
+    <button class="command" data-open=${address} title=${strings.openInPlayerTip} @click=${() => open(name, address)}>${strings.openInPlayer}</button>
+    ${command("mpv")} ${command("vlc")}
+  </div>`;
+}
+
+/** A list of the one address: players take such files as theirs, and browsers hand them over. */
+function open(name: string, address: string): void {
+  const list = new Blob([`#EXTM3U\n#EXTINF:-1,${name}\n${address}\n`], { type: "audio/x-mpegurl" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(list);
+  link.download = `${name.replace(/[^\p{L}\p{N}_-]+/gu, "_")}.m3u`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
