@@ -6,10 +6,10 @@
 mod actions;
 #[path = "page/bad_input.rs"]
 mod bad_input;
+#[path = "page/devices.rs"]
+mod devices;
 #[path = "page/hands.rs"]
 mod hands;
-#[path = "page/link.rs"]
-mod link;
 #[path = "page/looks.rs"]
 pub(crate) mod looks;
 
