@@ -6,12 +6,12 @@
 mod actions;
 #[path = "page/bad_input.rs"]
 mod bad_input;
+#[path = "page/devices.rs"]
+mod devices;
 #[path = "page/hands.rs"]
 mod hands;
 #[path = "page/latency.rs"]
 mod latency;
-#[path = "page/link.rs"]
-mod link;
 #[path = "page/looks.rs"]
 pub(crate) mod looks;
 #[path = "page/network.rs"]
