@@ -61,16 +61,16 @@ export const strings = {
   unplayable: (codec: string) => `This browser cannot show ${codec}`,
   unplayableText: "Still pictures are shown in its place; marking, saving and the decks work all the same. To watch it move:",
   noPreviewText:
-    "With ffmpeg on the machine that records, a small preview would be seen here. Marking, saving and the decks work all the same. To watch it now:",
+    "With ffmpeg and its encoder libx264 on the machine that records, a small preview would be seen here. Marking, saving and the decks work all the same. To watch it now:",
   unplayableReplay: "This browser cannot play this replay",
   unplayableReplayText: "Download it, or convert it to H.264. It plays on a deck all the same.",
   pictureWaits: "The connection is too slow for the picture. Waiting for more of it…",
   preview: "Preview",
   stills: "Still pictures",
   previewText: (codec: string) =>
-    `This browser cannot play ${codec}. You see a small preview; recording and replays keep full quality. To watch that:`,
+    `This browser cannot play ${codec}. You see a small preview; recording and replays keep full quality. To watch that quality:`,
   previewReplayText:
-    "This browser cannot play this replay as it is. You see a small preview; downloads, decks and exports have full quality. To watch that:",
+    "This browser cannot play this replay as it is. You see a small preview; downloads, decks and exports have full quality. To watch that quality:",
   openInPlayer: "Open in a player",
   openInPlayerTip: "A small file that opens in mpv, VLC or what else plays video on this machine",
   noMse: "This browser cannot play live video",

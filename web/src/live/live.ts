@@ -24,6 +24,10 @@ const RETRY_MS = 1500;
 /** How far channels that are seen beside each other may be apart. */
 const STEP_PLAYING_MS = 250;
 const STEP_PAUSED_MS = 15;
+/** Whoever goes to the last pictures does not see them before something comes behind: decoders keep them so long. */
+const LAST_PICTURES_S = 0.2;
+/** While one is on the way to a place, and the others play on: how far they may get. */
+const STEP_ON_THE_WAY_S = 2;
 /** The very first pictures go before they can be shown. */
 const OLDEST_MARGIN_MS = 1500;
 
@@ -115,11 +119,15 @@ export class Live extends Picture implements Window {
 
   keepTo(other: Window): void {
     const [mine, its] = [this.time, other.time];
-    if (mine === null || its === null || this.video.seeking || this.video.readyState < 2) return;
+    if (mine === null || its === null || this.video.readyState < 1) return;
     if (this.speed !== other.speed) this.speed = other.speed;
     const isApart = Math.abs(mine - its) > (other.isPaused ? STEP_PAUSED_MS : STEP_PLAYING_MS);
     const at = isApart ? this.placeOf(its) : null;
-    if (at !== null) this.video.currentTime = at;
+    const way = at === null ? 0 : Math.abs(at - this.video.currentTime);
+    const isOnTheWay = this.video.seeking || this.video.readyState < 2;
+    const least = isOnTheWay && !other.isPaused ? STEP_ON_THE_WAY_S : STEP_PAUSED_MS / 1000;
+    if (at !== null && way > least) this.video.currentTime = at;
+    if (isOnTheWay) return;
     if (other.isPaused !== this.isPaused) this.toggle();
     this.follows = other.follows;
   }
@@ -256,7 +264,8 @@ export class Live extends Picture implements Window {
       const within = Math.max(0, ms - fragment.programDateTime) / 1000;
       // A moment in a gap is shown by what comes behind it.
       const next = fragments[fragments.indexOf(fragment) + 1];
-      return next ? Math.min(fragment.start + within, next.start + 0.01) : fragment.start + within;
+      const last = (this.hls?.latestLevelDetails?.edge ?? Infinity) - LAST_PICTURES_S;
+      return Math.min(fragment.start + within, next ? next.start + 0.01 : Math.max(fragment.start, last));
     }
     const start = this.startDate();
     return start === null ? null : (ms - start) / 1000;

@@ -2,7 +2,7 @@
 //!
 //! A page shows many of them, again and again: those asked for last stay, in a small part of the memory, of which
 //! they are counted. What waits for ffmpeg when it is free is made in one go, as far as it is of one channel. Who
-//! does not wait any more is not thought of.
+//! does not wait any more is not thought of. The segments of previews are kept and made one at a time in the same way.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};

@@ -17,6 +17,7 @@
 
 mod edges;
 mod playlist;
+mod preview;
 mod recent;
 
 use std::collections::VecDeque;
@@ -31,7 +32,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header, response};
 use axum::response::Response;
 use lookback_mp4::{Segment as Fragment, carries};
-use lookback_mpegts::Ticks;
 use lookback_replay::{Channel, Clip, Program, Segment, SegmentError, SegmentPart, Segments};
 use serde::Deserialize;
 use tokio::task;
@@ -43,12 +43,10 @@ use super::App;
 use super::body::PieceBody;
 use super::guard::QueryToken;
 use super::media::{Finish, MPEG_TS, stored};
-use super::pictures::Key;
 use super::problem::Problem;
 use super::range::none_match_names;
 use super::replays::Words;
 use super::selection::channel;
-use crate::convert::Piece;
 use crate::transport::Transport;
 
 /// Addresses are not used again, and nobody guesses them.
@@ -180,7 +178,7 @@ pub(super) async fn media(
         (Kind::Preview, Some((number, "ts"))) => {
             let (segment, clip) = channel.segment(number.parse().map_err(|_| unknown())?)?;
             let head = head.header(header::CONTENT_TYPE, MPEG_TS);
-            let preview = preview(&app, segment, &clip).await?;
+            let preview = preview::of(&app, segment, &clip).await?;
             stored(&headers, &tag, head, &preview)
         }
         (_, Some((number, "m4s"))) if !kind.is_ts() => {
@@ -336,33 +334,6 @@ impl Hls {
     fn lock(&self) -> MutexGuard<'_, VecDeque<(MapId, Arc<Map>)>> {
         self.maps.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A segment as a small picture. Pictures are parted as they are decoded, sound by the clock, as in other segments.
-async fn preview(app: &App, segment: Segment, clip: &Arc<Clip>) -> Result<Arc<Bytes>, Problem> {
-    let key = Key {
-        of: clip.channel().to_owned(),
-        at: segment.number as i64,
-        width: 0,
-    };
-    let make = || async {
-        let mut pictures = clip.units_of(&segment);
-        let mut shown = segment.span.start..segment.span.start;
-        while let Some(unit) = pictures.next_placed()? {
-            if unit.stream == 0 {
-                shown.start = shown.start.min(unit.pts);
-                shown.end = shown.end.max(unit.pts + Ticks(1));
-            }
-        }
-        let piece = Piece {
-            clip: Arc::clone(clip),
-            pictures: shown,
-            sound: segment.span.clone(),
-            shift: Ticks::ZERO,
-        };
-        Ok(app.jobs.preview(&piece).await?)
-    };
-    app.previews.picture(key, clip, make).await
 }
 
 /// What a fragment is made of.
