@@ -12,6 +12,8 @@ import { Picture, type Window } from "./picture";
 
 /** How far behind where it may be a live picture may fall before it is brought back at once. */
 const LATE_S = 4;
+/** The same where what is to be shown then has been loaded already. */
+const LATE_IN_HAND_S = 1;
 /** Less is made up for by playing a little faster, from here on, up to here, and with so much in hand. */
 const HURRY_FROM_S = 0.3;
 const HURRY_TO_S = 0.1;
@@ -205,7 +207,9 @@ export class Live extends Picture implements Window {
   private keepUp(): void {
     const { buffered, currentTime } = this.video;
     const inHand = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
-    const isLate = this.behind() > (this.hurries ? HURRY_TO_S : HURRY_FROM_S);
+    const behind = this.behind();
+    if (behind > LATE_IN_HAND_S && inHand - behind > HURRY_TO_S && !this.video.seeking) this.video.currentTime += behind;
+    const isLate = behind > (this.hurries ? HURRY_TO_S : HURRY_FROM_S);
     const hurries = isLate && inHand > IN_HAND_S && this.speed === 1;
     if (hurries === this.hurries) return;
     this.hurries = hurries;
