@@ -15,7 +15,7 @@ use crate::support::server::Server;
 use crate::support::{chromium::Chromium, text};
 
 /// Times that the page is opened: where it begins is where it stays.
-const OPENED: usize = 10;
+const OPENED: usize = 8;
 const LOOKS: usize = 20;
 
 #[test]
@@ -25,7 +25,7 @@ fn table() {
     for opened in 0..OPENED {
         let stage = Stage::new(6.0, &[]);
         // It has come to rest.
-        thread::sleep(Duration::from_secs(5));
+        thread::sleep(Duration::from_secs(8));
         let first_at = first_picture(&stage.server, &stage.folder.path().join("last.ts"));
         let of_this = looks(&stage.browser, first_at);
         eprintln!("opened {opened}: {:.0} ms", middle(&of_this));
@@ -62,7 +62,7 @@ const FRAME_MS: f64 = 1000.0 / FPS as f64;
 /// How old the picture is, at moments that have nothing to do with pictures.
 fn looks(browser: &Chromium, first_at: f64) -> Vec<f64> {
     let look = |number| {
-        thread::sleep(Duration::from_millis(200 + 37 * number as u64));
+        thread::sleep(Duration::from_millis(200 + 13 * number as u64));
         let (counter, at) = browser.seen(LIVE).expect("it shows the card");
         at - (first_at + counter as f64 * FRAME_MS)
     };

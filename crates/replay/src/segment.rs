@@ -152,16 +152,15 @@ impl Channel {
         let stretch = stretches(&state, number)
             .into_iter()
             .find(|stretch| stretch.first.place.segment == number);
-        let Some(cut) = stretch.and_then(|stretch| cut(&state, &stretch)) else {
-            // The newest ones are not settled yet.
-            let newest = state.log.numbering.newest();
-            let is_to_come = newest.is_none_or(|newest| number >= newest.saturating_sub(1));
+        let Some(stretch) = stretch else {
+            let is_to_come = state.log.numbering.newest() < Some(number);
             return Err(if is_to_come {
                 SegmentError::NotYet
             } else {
                 SegmentError::Passed
             });
         };
+        let cut = cut(&state, &stretch).ok_or(SegmentError::NotYet)?;
         let clip = self.clip_of(state, cut.run, cut.from, cut.end);
         Ok((cut.segment, clip))
     }

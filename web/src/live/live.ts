@@ -13,6 +13,8 @@ import { Picture, type Window } from "./picture";
 
 /** How far behind where it may be a live picture may fall before it is brought back at once. */
 const LATE_S = 4;
+/** The same where what is to be shown then has been loaded already. */
+const LATE_IN_HAND_S = 1;
 /** Less is made up for by playing a little faster, from here on, up to here, and with so much in hand. */
 const HURRY_FROM_S = 0.3;
 const HURRY_TO_S = 0.1;
@@ -38,6 +40,7 @@ export class Live extends Picture implements Window {
   follows = true;
   trouble = false;
   isWaiting = false;
+  isLed = false;
 
   private hls: Hls | null = null;
   private retry: number | undefined;
@@ -208,16 +211,23 @@ export class Live extends Picture implements Window {
     hls.attachMedia(this.video);
   }
 
-  /** By how many seconds it is later than it has to be. */
+  /** By how many seconds it is later than it has to be, while something comes. */
   private behind(): number {
-    if (!this.hls || !this.follows || this.video.paused) return 0;
-    return this.hls.latency - (this.hls.targetLatency ?? this.hls.latency);
+    const details = this.hls?.latestLevelDetails;
+    if (!this.hls || !details || !this.follows || this.isLed || this.video.paused) return 0;
+    if (details.age > details.targetduration) return 0;
+    const at = this.video.currentTime;
+    return (this.hls.liveSyncPosition ?? at) - at;
   }
 
   private keepUp(): void {
+    // Before there is a picture the player itself goes where it is to begin.
+    if (this.video.seeking || this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
     const { buffered, currentTime } = this.video;
     const inHand = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
-    const isLate = this.behind() > (this.hurries ? HURRY_TO_S : HURRY_FROM_S);
+    const behind = this.behind();
+    if (behind > LATE_IN_HAND_S && inHand - behind > HURRY_TO_S) this.video.currentTime += behind;
+    const isLate = behind > (this.hurries ? HURRY_TO_S : HURRY_FROM_S);
     const hurries = isLate && inHand > IN_HAND_S && this.speed === 1;
     if (hurries === this.hurries) return;
     this.hurries = hurries;

@@ -33,6 +33,8 @@ export interface Window extends Player {
   toLive(): void;
   /** Keeps to the live edge, and within what is still there. Gives whether the moment had to be left. */
   tend(oldest: number): boolean;
+  /** Whether another channel says when it is to be where. */
+  isLed: boolean;
   /** Keeps in step with another channel, by the clock. */
   keepTo(other: Window): void;
   /** What is not watched is not loaded. */

@@ -18,6 +18,7 @@ export class Stills implements Window {
   follows = true;
   trouble = false;
   readonly isWaiting = false;
+  isLed = false;
   isResting = false;
   fps = 30;
 

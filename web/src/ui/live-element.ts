@@ -29,6 +29,7 @@ export class LiveElement extends HTMLElement {
     this.video.volume = app.volume;
     if (!this.shown) return;
     this.shown.fps = app.store.channel(model.channel)?.video?.fps ?? 30;
+    this.shown.isLed = !isMain;
     if (isMain) app.live = this.shown;
     else if (app.live && !isResting) this.shown.keepTo(app.live);
     this.shown.isResting = isResting;

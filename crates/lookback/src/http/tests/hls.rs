@@ -124,6 +124,11 @@ async fn what_is_not_there_is_a_problem() {
     channel.clear();
     let passed = server.get(&format!("/hls/main/{}", segments[0])).await;
     assert_eq!(problem_of(passed).await, (410, "segment_passed".to_owned()));
+    let newest = segments[segments.len() - 1]
+        .replace("all", "ts")
+        .replace("m4s", "ts");
+    let passed = server.get(&format!("/hls/main/{newest}")).await;
+    assert_eq!(problem_of(passed).await, (410, "segment_passed".to_owned()));
 }
 
 /// Who asks for the same within seconds is given the same bytes, which are let go of after that.
