@@ -25,6 +25,8 @@ const RETRY_MS = 1500;
 /** How far channels that are seen beside each other may be apart. */
 const STEP_PLAYING_MS = 250;
 const STEP_PAUSED_MS = 15;
+/** Within so much of the end there may be no picture any more. */
+const LAST_S = 0.2;
 /** The very first pictures go before they can be shown. */
 const OLDEST_MARGIN_MS = 1500;
 
@@ -119,7 +121,9 @@ export class Live extends Picture implements Window {
     if (this.speed !== other.speed) this.speed = other.speed;
     const isApart = Math.abs(mine - its) > (other.isPaused ? STEP_PAUSED_MS : STEP_PLAYING_MS);
     const at = isApart ? this.placeOf(its) : null;
-    if (at !== null) this.video.currentTime = at;
+    // A channel that ends earlier stands on its last picture.
+    const to = Math.min(at ?? this.video.currentTime, (this.hls?.latestLevelDetails?.edge ?? Infinity) - LAST_S);
+    if (isApart && Math.abs(to - this.video.currentTime) > STEP_PAUSED_MS / 1000) this.video.currentTime = to;
     if (other.isPaused !== this.isPaused) this.toggle();
     this.follows = other.follows;
   }
@@ -203,13 +207,14 @@ export class Live extends Picture implements Window {
   private behind(): number {
     const details = this.hls?.latestLevelDetails;
     if (!this.hls || !details || !this.follows || this.isLed || this.video.paused) return 0;
+    // Before there is a picture the player itself goes where it is to begin.
+    if (this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return 0;
     if (details.age > details.targetduration) return 0;
     const at = this.video.currentTime;
     return (this.hls.liveSyncPosition ?? at) - at;
   }
 
   private keepUp(): void {
-    // Before there is a picture the player itself goes where it is to begin.
     if (this.video.seeking || this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
     const { buffered, currentTime } = this.video;
     const inHand = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
