@@ -215,13 +215,14 @@ export class Live extends Picture implements Window {
   private behind(): number {
     const details = this.hls?.latestLevelDetails;
     if (!this.hls || !details || !this.follows || this.isLed || this.video.paused) return 0;
+    // Before there is a picture the player itself goes where it is to begin.
+    if (this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return 0;
     if (details.age > details.targetduration) return 0;
     const at = this.video.currentTime;
     return (this.hls.liveSyncPosition ?? at) - at;
   }
 
   private keepUp(): void {
-    // Before there is a picture the player itself goes where it is to begin.
     if (this.video.seeking || this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
     const { buffered, currentTime } = this.video;
     const inHand = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;

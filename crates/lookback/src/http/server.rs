@@ -37,6 +37,7 @@ const CLIENT_LEN: usize = 48 << 10;
 const SHARE_OF_MEMORY: usize = 16;
 
 /// Open files that are left to everything else: sources, decks, programs that convert.
+#[cfg(unix)]
 const FILES_LEFT: usize = 192;
 
 /// How long a client may take to say what it wants, and to ask again on the same connection.
