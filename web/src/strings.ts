@@ -81,6 +81,8 @@ export const strings = {
   soundOn: "Turn sound on",
   soundOff: "Turn sound off",
   volume: "Volume",
+  sounds: "Sound track",
+  soundOf: (name: string) => `Sound ${name}`,
   play: "Play",
   pause: "Pause",
   backBy: (seconds: number) => `Back ${seconds} s`,

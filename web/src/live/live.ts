@@ -41,6 +41,7 @@ export class Live extends Picture implements Window {
   trouble = false;
   isWaiting = false;
   isLed = false;
+  sounds: readonly string[] = [];
 
   private hls: Hls | null = null;
   private retry: number | undefined;
@@ -48,6 +49,7 @@ export class Live extends Picture implements Window {
   private isOver = false;
   private hurries = false;
   private rests = false;
+  private chosen = 0;
   /** Where to go as soon as there is a picture. */
   private wanted: number | null = null;
 
@@ -93,6 +95,16 @@ export class Live extends Picture implements Window {
     const edge = this.edge();
     if (seconds >= 1 && edge !== null && target >= edge) this.toLive();
     else this.seek(target);
+  }
+
+  get sound(): number {
+    return this.chosen;
+  }
+
+  set sound(index: number) {
+    this.chosen = index;
+    if (this.hls) this.hls.audioTrack = index;
+    this.changed();
   }
 
   toLive(): void {
@@ -206,6 +218,12 @@ export class Live extends Picture implements Window {
       if (this.wanted !== null) this.seek(this.wanted);
     });
     hls.on(Player.Events.MANIFEST_PARSED, () => this.play());
+    hls.on(Player.Events.AUDIO_TRACKS_UPDATED, (_, { audioTracks }) => {
+      this.sounds = audioTracks.map(({ name }) => name);
+      // A player that was begun anew knows nothing of what was chosen.
+      if (this.chosen < audioTracks.length) hls.audioTrack = this.chosen;
+      this.changed();
+    });
     this.hls = hls;
     hls.loadSource(this.url);
     hls.attachMedia(this.video);

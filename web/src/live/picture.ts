@@ -26,6 +26,9 @@ export interface Window extends Player {
   /** Whether the live edge is followed: until somebody goes elsewhere. */
   follows: boolean;
   readonly trouble: boolean;
+  /** What there is to choose from of sound, and which of it is heard. */
+  readonly sounds: readonly string[];
+  sound: number;
   /** Whether it stands still, since what comes next has not been loaded yet. */
   readonly isWaiting: boolean;
   /** Shows the moment, and follows the live edge no longer. */

@@ -18,6 +18,8 @@ export class Stills implements Window {
   follows = true;
   trouble = false;
   readonly isWaiting = false;
+  readonly sounds = [];
+  sound = 0;
   isLed = false;
   isResting = false;
   fps = 30;

@@ -127,7 +127,17 @@ function sound(app: App): TemplateResult {
   return html`<button id="sound" class="quiet ${app.isMuted ? "off" : ""}" title="${label} (M)" aria-label=${label} @click=${() => app.setSound(!app.isMuted)}>
       ${icon(app.isMuted ? "mute" : "sound")}
     </button>
+    ${app.replay ? nothing : sounds(app)}
     <input class="volume" type="range" min="0" max="1" step="0.05" aria-label=${strings.volume} .value=${String(app.isMuted ? 0 : app.volume)} @input=${volume} />`;
+}
+
+/** Where OBS records the microphone beside the game, for one. */
+function sounds({ live }: App): TemplateResult | typeof nothing {
+  if (!live || live.sounds.length < 2) return nothing;
+  const choose = (event: Event): void => void (live.sound = (event.target as HTMLSelectElement).selectedIndex);
+  return html`<select id="sounds" aria-label=${strings.sounds} title=${strings.sounds} @change=${choose}>
+    ${live.sounds.map((name, index) => html`<option ?selected=${index === live.sound}>${strings.soundOf(name)}</option>`)}
+  </select>`;
 }
 
 export function fullscreen(): void {
