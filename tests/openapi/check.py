@@ -40,12 +40,13 @@ class Document:
         node = self.content
         for place, key in enumerate(keys, 1):
             node = node[key]
-            if isinstance(node, dict) and "$ref" in node and place < len(keys):
+            if isinstance(node, dict) and "$ref" in node:
                 return self.at(*node["$ref"].removeprefix("#/").split("/"), *keys[place:])
         return node, keys
 
     def check(self, value, *keys):
-        _, keys = self.at(*keys)
+        """What is wrong with a value, by the schema that lies there."""
+        keys = self.at(*keys)[1]
         pointer = "".join("/" + quote(key.replace("~", "~0").replace("/", "~1")) for key in keys)
         validator = Draft202012Validator(
             {"$ref": "urn:document#" + pointer},
@@ -64,9 +65,7 @@ class Document:
         for path, item in self.content["paths"].items():
             for method in METHODS:
                 for status in item.get(method, {}).get("responses", {}):
-                    response, _ = self.at("paths", path, method, "responses", status)
-                    if "$ref" in response:
-                        response, _ = self.at(*response["$ref"].removeprefix("#/").split("/"))
+                    response = self.at("paths", path, method, "responses", status)[0]
                     if JSON in response.get("content", {}):
                         yield method, path
 
@@ -100,48 +99,41 @@ def close(node, open_names, name=None):
 
 def complaints(document, exchange):
     url, method = urlsplit(exchange["path"]), exchange["method"].lower()
+    status, answer = str(exchange["status"]), exchange["answer"]
     path = document.path_of(url.path)
-    item = document.content["paths"].get(path, {})
-    if method not in item:
-        if exchange["status"] not in (404, 405):
+    operation = document.content["paths"].get(path, {}).get(method)
+    if operation is None:
+        if status not in ("404", "405"):
             yield "is not in the document"
-        yield from document.check(exchange["answer"], "components", "schemas", "Problem")
+        yield from document.check(answer, "components", "schemas", "Problem")
         return
-    status = str(exchange["status"])
-    succeeded = exchange["status"] < 400
-    if succeeded and exchange["sent"] is not None:
-        body = item[method]["requestBody"]
-        where = ("paths", path, method, "requestBody")
-        if "$ref" in body:
-            where = body["$ref"].removeprefix("#/").split("/")
-        for error in document.check(exchange["sent"], *where, "content", JSON, "schema"):
-            yield f"sent {error}"
-    if succeeded:
-        parameters = item.get("parameters", []) + item[method].get("parameters", [])
-        known = {document.at(*place)[0]["name"] for place in map(reference, parameters) if place}
-        known |= {parameter["name"] for parameter in parameters if "name" in parameter}
-        for name, _ in parse_qsl(url.query):
-            if name not in known:
-                yield f"the parameter {name} is not in the document"
-    responses = item[method]["responses"]
-    if succeeded and status not in responses:
-        yield f"the status {status} is not in the document"
-        return
-    where = ("paths", path, method, "responses", status if status in responses else "default")
-    response, _ = document.at(*where)
-    if "$ref" in response:
-        where = reference(response)
-        response, _ = document.at(*where)
+    place = ("paths", path, method)
+    if exchange["status"] < 400:
+        yield from complaints_of_request(document, exchange, place, url.query)
+        if status not in operation["responses"]:
+            yield f"the status {status} is not in the document"
+            return
+    told = status if status in operation["responses"] else "default"
+    response, place = document.at(*place, "responses", told)
     content = response.get("content", {})
     kind = (exchange["type"] or "").split(";")[0]
-    if kind not in content and "*/*" not in content and (content or kind):
+    if kind in content and kind in (JSON, PROBLEM):
+        yield from document.check(answer, *place, "content", kind, "schema")
+    elif kind not in content and "*/*" not in content and (content or kind):
         yield f"the type {kind} is not in the document"
-    elif kind in (JSON, PROBLEM):
-        yield from document.check(exchange["answer"], *where, "content", kind, "schema")
 
 
-def reference(node):
-    return node["$ref"].removeprefix("#/").split("/") if "$ref" in node else None
+def complaints_of_request(document, exchange, place, query):
+    if exchange["sent"] is not None:
+        for error in document.check(exchange["sent"], *place, "requestBody", "content", JSON, "schema"):
+            yield f"sent {error}"
+    known = set()
+    for keys in (place[:-1], place):
+        for number, _ in enumerate(document.at(*keys)[0].get("parameters", [])):
+            known.add(document.at(*keys, "parameters", number)[0]["name"])
+    for name, _ in parse_qsl(query):
+        if name not in known:
+            yield f"the parameter {name} is not in the document"
 
 
 def codes_of_document(document):
