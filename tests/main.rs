@@ -21,6 +21,7 @@ mod library;
 mod memory;
 mod mp4;
 mod obs;
+mod openapi;
 mod page;
 mod play;
 mod players;

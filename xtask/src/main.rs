@@ -6,6 +6,7 @@
 #[cfg(target_os = "linux")]
 mod compare;
 mod long;
+mod openapi;
 mod page;
 mod step;
 mod test;
@@ -31,6 +32,7 @@ usage: cargo xtask COMMAND
   latency       from a command to the picture in OBS, 200 times, beside OBS's own replays (takes
                 half an hour); --plays N for fewer
   latency page  how old the picture is that the control page shows live in Chromium (two minutes)
+  openapi       fetches what compares the OpenAPI document with the server, into target/openapi
   soak          a deck's picture stands in OBS for ten minutes, and goes on
   windows       builds the Windows program, and what it takes to run it here, into target/windows-kit";
 
@@ -54,6 +56,9 @@ fn main() -> ExitCode {
         ["latency"] => long::latency(None),
         ["latency", "page"] => long::page_latency(),
         ["latency", "--plays", plays] => long::latency(Some(plays)),
+        ["openapi"] => {
+            openapi::packages().map(|folder| eprintln!("E2E_OPENAPI={}", folder.display()))
+        }
         ["soak"] => long::soak(),
         ["windows"] => windows::tools().and_then(|()| windows::kit()).map(drop),
         ["help" | "--help" | "-h"] => {

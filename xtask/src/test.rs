@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check, in the order in which they fail fastest.
 
+use crate::openapi;
 use crate::page;
 use crate::step::{Result, Steps, run, succeeds};
 use crate::tools::{self, ensure_cargo_command};
@@ -50,6 +51,10 @@ pub(crate) fn check(scope: Scope) -> Result {
 
     let mut nextest = cargo();
     nextest.args(["nextest", "run", "--workspace"]);
+    nextest.env(
+        "E2E_OPENAPI",
+        steps.run("what reads OpenAPI", openapi::packages)?,
+    );
     if !has_page {
         nextest.args(["-E", &format!("not ({})", page::TESTS)]);
     }

@@ -39,6 +39,9 @@ pub(crate) const OBS: &[Tool] = &[
     tool("xdotool", "xdotool"),
 ];
 
+/// What fetches the packages that compare the OpenAPI document with the server, and runs them.
+pub(crate) const PYTHON: &[Tool] = &[tool("python3", "python3"), tool("pip3", "python3-pip")];
+
 /// A linker for Windows programs, and Wine to run them.
 pub(crate) const WINDOWS: &[Tool] = &[
     tool("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32"),

@@ -15,6 +15,7 @@ mod links;
 mod media;
 mod metrics;
 mod obs;
+mod openapi;
 mod page;
 mod pass;
 mod pictures;
@@ -150,6 +151,7 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
         .route("/jobs/{id}/{file}", get(jobs::result))
         .route("/healthz", get(api::health))
         .route("/metrics", get(metrics::metrics))
+        .route("/api/v1/openapi.yaml", get(openapi::document))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{channel}/timeline", get(api::timeline))

@@ -243,6 +243,7 @@ impl From<NotBegun> for Problem {
             NotBegun::Failure(failure @ Failure::NoEncoder(_)) => {
                 Self::unprocessable(failure.code(), detail)
             }
+            NotBegun::Failure(Failure::Gone(gone)) => gone.into(),
             NotBegun::Failure(failure) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, failure.code(), detail)
             }

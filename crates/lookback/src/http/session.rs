@@ -25,9 +25,8 @@ const SECONDS: u32 = 400 * 24 * 3600;
 
 /// Whoever asks here need not have shown the token.
 pub(super) fn router(guard: Arc<Guard>) -> Router<Arc<App>> {
-    let session = get(show).post(begin).delete(end);
     Router::new()
-        .route("/api/v1/session", session)
+        .route("/api/v1/session", get(show).post(begin).delete(end))
         .with_state(guard)
 }
 

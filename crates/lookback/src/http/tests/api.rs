@@ -37,6 +37,20 @@ async fn requests_that_cannot_be_met_say_why() {
 }
 
 #[tokio::test]
+async fn the_document_is_sent_once() {
+    let server = server();
+    let uri = "/api/v1/openapi.yaml";
+    let first = server.get(uri).await;
+    assert_eq!(first.status(), StatusCode::OK);
+    assert_eq!(header(&first, "content-type"), Some("application/yaml"));
+    let tag = header(&first, "etag").expect("a tag").to_owned();
+    assert!(bytes_of(first).await.starts_with(b"openapi: 3.1"));
+    let again = server.ask("GET", uri, &[("if-none-match", &tag)]).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert!(bytes_of(again).await.is_empty());
+}
+
+#[tokio::test]
 async fn wrong_input_is_named_in_the_answer() {
     let server = server();
     let channel = server.recorder.channel("main").expect("there");
