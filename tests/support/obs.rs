@@ -7,7 +7,7 @@ mod user;
 mod verdict;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -113,6 +113,7 @@ impl Obs {
             .env("QT_QPA_PLATFORM", "xcb")
             // Mesa's software renderer, wherever the test runs.
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
+            .env("LD_PRELOAD", patience(folder.path()))
             .env_remove("WAYLAND_DISPLAY");
         let process = Process::start("obs", folder.path(), &mut command);
         eventually("OBS has started", || {
@@ -266,6 +267,19 @@ fn connect(port: u16, folder: &Path, password: Option<&str>) -> Client {
         password,
         folder.join(format!("screenshot-{number}.ppm")),
     )
+}
+
+/// What keeps OBS from crashing when its custom output is stopped.
+fn patience(folder: &Path) -> PathBuf {
+    const SOURCE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/support/obs/patience.c"
+    );
+    let library = folder.join("patience.so");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", SOURCE, "-ldl", "-o"]);
+    output_of(compiler.arg(&library));
+    library
 }
 
 /// A session bus of its own; OBS waits for one that does not answer.
