@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::{Pid, test_kill_process};
+use serde_json::Value;
 
 use super::{CLIP, LIVE, POSITION, Stage};
 use crate::support::process::Process;
@@ -223,6 +224,31 @@ fn pictures_that_the_browser_cannot_play() {
     browser.click(".poster");
     browser.until("document.querySelector('.message strong')?.textContent === 'This browser cannot play this replay'");
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Where a token is wanted, the command for a player says where it goes.
+#[test]
+fn a_player_needs_the_token() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let folder = folder();
+    let input = folder.path().join("mpeg2.ts");
+    card::transcode(&input, 4, "-c:v mpeg2video -q:v 4 -c:a copy");
+    let token = folder.path().join("token");
+    fs::write(&token, TOKEN).expect("the test's folder takes files");
+    let arguments = ["--input", text(&input), "--token-file", text(&token)];
+    let server = Server::start(folder.path(), &arguments);
+    let page = server.url(&format!("/#token={TOKEN}"));
+    let stage = Stage::at(&page, server, folder);
+    let browser = &stage.browser;
+    browser.until("document.querySelector('.message .command')");
+    let command = browser.eval("document.querySelector('.command code').textContent");
+    let path = "/hls/main/index.m3u8?token=";
+    assert_eq!(command, format!("mpv \"{}TOKEN\"", stage.server.url(path)));
+    assert_eq!(stage.server.get(&format!("{path}{TOKEN}")).status, 200);
+    assert_eq!(
+        browser.eval("document.querySelector('[data-open]')"),
+        Value::Null
+    );
 }
 
 /// In a browser without Media Source Extensions and without HLS of its own live pictures stand still, and replays move.

@@ -71,6 +71,7 @@ export const strings = {
     `This browser cannot play ${codec}. You see a small preview; recording and replays keep full quality. To watch that quality:`,
   previewReplayText:
     "This browser cannot play this replay as it is. You see a small preview; downloads, decks and exports have full quality. To watch that quality:",
+  tokenHere: "TOKEN",
   openInPlayer: "Open in a player",
   openInPlayerTip: "A small file that opens in mpv, VLC or what else plays video on this machine",
   noMse: "This browser cannot play live video",

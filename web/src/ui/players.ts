@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 
+import type { App } from "../app";
 import { strings } from "../strings";
 
 /** A badge that says what is seen in place of the picture; it unfolds to why, and with what else that can be watched. */
@@ -12,8 +13,9 @@ export function why(label: string, title: string, text: string, others: Template
   </details>`;
 }
 
-export function players(name: string, path: string): TemplateResult {
-  const address = location.origin + path;
+export function players({ hasToken }: App, name: string, path: string): TemplateResult {
+  // The page does not know the token, whose cookie no script can read: it is for whoever uses the command to put in.
+  const address = hasToken ? `"${location.origin}${path}?token=${strings.tokenHere}"` : location.origin + path;
   const command = (player: string): TemplateResult => {
     const line = `${player} ${address}`;
     return html`<button class="command" title=${strings.copy} @click=${() => void navigator.clipboard?.writeText(line)}>
@@ -21,7 +23,9 @@ export function players(name: string, path: string): TemplateResult {
     </button>`;
   };
   return html`<div class="group">
-    <button class="command" data-open=${address} title=${strings.openInPlayerTip} @click=${() => open(name, address)}>${strings.openInPlayer}</button>
+    ${hasToken
+      ? nothing
+      : html`<button class="command" data-open=${address} title=${strings.openInPlayerTip} @click=${() => open(name, address)}>${strings.openInPlayer}</button>`}
     ${command("mpv")} ${command("vlc")}
   </div>`;
 }

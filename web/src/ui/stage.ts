@@ -45,7 +45,7 @@ function overlay(app: App): TemplateResult | typeof nothing {
   const channel = app.store.channel(app.channel);
   if (!channel) return nothing;
   if (!channel.window) return message(strings.nothingYet, strings.nothingYetText);
-  const others = players(channel.name, `/hls/${encodeURIComponent(channel.name)}/index.m3u8`);
+  const others = players(app, channel.name, `/hls/${encodeURIComponent(channel.name)}/index.m3u8`);
   if (wayOf(channel, app.makesPreviews === true) === "stills") return html`${badge(app)} ${stills(app, channel, others)}`;
   if (!app.live) return message(strings.starting);
   if (app.live.trouble) return message(strings.pictureTrouble);

@@ -20,10 +20,10 @@ export function viewerPicture(app: App, replay: Replay): TemplateResult {
     fps: app.store.channel(replay.channel)?.video?.fps ?? 30,
   };
   return html`<lookback-clip .model=${model}></lookback-clip>
-    ${app.clip?.shows === "preview" ? why(strings.preview, "", strings.previewReplayText, players(replay.name, file(replay, "ts"))) : nothing}
+    ${app.clip?.shows === "preview" ? why(strings.preview, "", strings.previewReplayText, players(app, replay.name, file(replay, "ts"))) : nothing}
     ${app.clip?.shows === "nothing"
       ? html`<img class="still" src="${file(replay, "jpg")}?rev=${replay.poster_s}" alt="" @error=${hide} />
-          <div class="message low"><strong>${strings.unplayableReplay}</strong><p>${strings.unplayableReplayText}</p>${players(replay.name, file(replay, "ts"))}</div>`
+          <div class="message low"><strong>${strings.unplayableReplay}</strong><p>${strings.unplayableReplayText}</p>${players(app, replay.name, file(replay, "ts"))}</div>`
       : nothing}
     <button class="badge back" id="back-to-live" title="${strings.backToLive} (Esc)" @click=${() => app.backToLive()}>
       ${icon("arrow")}${strings.backToLive}
