@@ -309,7 +309,8 @@ export class App {
   /** Moves something in the reel, or out of it. */
   reorder(id: string, to: number | null): void {
     const others = this.reel.filter((other) => other !== id);
-    this.reel = to === null ? others : others.toSpliced(Math.max(0, to), 0, id);
+    const at = Math.max(0, to ?? 0);
+    this.reel = to === null ? others : [...others.slice(0, at), id, ...others.slice(at)];
     this.changed();
   }
 

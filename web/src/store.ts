@@ -137,5 +137,5 @@ export class Store {
 /** The list with an entry in the place of the one of the same name, or in front. */
 function placed<K extends string, T extends Record<K, string>>(list: T[], entry: T, key: K): T[] {
   const at = list.findIndex((other) => other[key] === entry[key]);
-  return at < 0 ? [entry, ...list] : list.with(at, entry);
+  return at < 0 ? [entry, ...list] : [...list.slice(0, at), entry, ...list.slice(at + 1)];
 }

@@ -265,7 +265,7 @@ export class TimelineElement extends HTMLElement {
     if (!model || !view || !window || at === null) return;
     const runs = stretches(model.segments(), window);
     const run = runs.find(({ from, to }) => at >= from && at <= to);
-    const segment = run?.segments.findLast(({ start }) => Date.parse(start) <= at);
+    const segment = run?.segments.filter(({ start }) => Date.parse(start) <= at).at(-1);
     const rate = segment ? strings.bitrate(bitrate((segment.bytes * 8) / Math.max(0.05, segment.duration_s))) : "";
     this.tipText.textContent = [clock(at, true), run ? rate : strings.gap].filter(Boolean).join("  ");
     const picture = this.film.before(model.channel, at);
