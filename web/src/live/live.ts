@@ -8,6 +8,7 @@
 
 import type Hls from "hls.js";
 
+import { newest } from "../newest";
 import { forPreviews } from "./hls";
 import { Picture, type Window } from "./picture";
 
@@ -73,7 +74,7 @@ export class Live extends Picture implements Window {
     const at = this.video.currentTime;
     const fragments = this.fragments();
     if (fragments) {
-      const fragment = fragments.filter(({ start }) => start <= at + 0.05).at(-1) ?? fragments[0];
+      const fragment = newest(fragments, ({ start }) => start <= at + 0.05) ?? fragments[0];
       return fragment?.programDateTime ? fragment.programDateTime + (at - fragment.start) * 1000 : null;
     }
     const start = this.startDate();
@@ -288,7 +289,7 @@ export class Live extends Picture implements Window {
     if (fragments) {
       const isBefore = ({ programDateTime }: { programDateTime: number | null }): boolean =>
         programDateTime !== null && programDateTime <= ms;
-      const fragment = fragments.filter(isBefore).at(-1) ?? fragments[0];
+      const fragment = newest(fragments, isBefore) ?? fragments[0];
       if (!fragment?.programDateTime) return null;
       const within = Math.max(0, ms - fragment.programDateTime) / 1000;
       // A moment in a gap is shown by what comes behind it.

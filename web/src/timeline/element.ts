@@ -5,6 +5,7 @@
  */
 
 import { bitrate, clock, length } from "../format";
+import { newest } from "../newest";
 import type { Stretch } from "../protocol";
 import type { Span } from "../store";
 import { strings } from "../strings";
@@ -265,7 +266,7 @@ export class TimelineElement extends HTMLElement {
     if (!model || !view || !window || at === null) return;
     const runs = stretches(model.segments(), window);
     const run = runs.find(({ from, to }) => at >= from && at <= to);
-    const segment = run?.segments.filter(({ start }) => Date.parse(start) <= at).at(-1);
+    const segment = run && newest(run.segments, ({ start }) => Date.parse(start) <= at);
     const rate = segment ? strings.bitrate(bitrate((segment.bytes * 8) / Math.max(0.05, segment.duration_s))) : "";
     this.tipText.textContent = [clock(at, true), run ? rate : strings.gap].filter(Boolean).join("  ");
     const picture = this.film.before(model.channel, at);
