@@ -373,9 +373,7 @@ impl Recording {
     /// Of the test card, as ffmpeg encodes it with these arguments.
     fn made_by(arguments: &str) -> Self {
         let folder = folder();
-        let input = folder.path().join("recording.ts");
-        card::transcode(&input, SECONDS, arguments);
-        let server = Server::having_read(folder.path(), &input, &[]);
+        let server = Server::having_card(folder.path(), SECONDS, arguments);
         Self { server, folder }
     }
 

@@ -167,9 +167,7 @@ impl Recording {
     /// Of the test card, as ffmpeg encodes it with these arguments.
     fn made_by(arguments: &str) -> Self {
         let folder = folder();
-        let input = folder.path().join("recording.ts");
-        card::transcode(&input, SECONDS, arguments);
-        let server = Server::having_read(folder.path(), &input, &[]);
+        let server = Server::having_card(folder.path(), SECONDS, arguments);
         let clip = server.clip(&json!({}));
         let url = clip["url"].as_str().and_then(|url| url.strip_suffix(".ts"));
         let url = format!("{}.mp4", url.expect("the URL of a transport stream"));

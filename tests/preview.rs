@@ -29,9 +29,7 @@ struct Recording {
 impl Recording {
     fn made_by(arguments: &str) -> Self {
         let folder = folder();
-        let input = folder.path().join("recording.ts");
-        card::transcode(&input, SECONDS, arguments);
-        let server = Server::having_read(folder.path(), &input, &[]);
+        let server = Server::having_card(folder.path(), SECONDS, arguments);
         Self { server, folder }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::http::{self, Request, Response};
 use super::process::Process;
-use super::{eventually, text};
+use super::{card, eventually, text};
 
 pub(crate) struct Server {
     process: Process,
@@ -51,6 +51,13 @@ impl Server {
             channel["received_bytes"] == len && channel["state"] == "waiting"
         });
         server
+    }
+
+    /// The same with the test card, as ffmpeg encodes it with these arguments.
+    pub(crate) fn having_card(folder: &Path, seconds: u32, arguments: &str) -> Self {
+        let input = folder.join("recording.ts");
+        card::transcode(&input, seconds, arguments);
+        Self::having_read(folder, &input, &[])
     }
 
     /// Starts a command that runs the program and waits until it says where it listens.
