@@ -230,7 +230,7 @@ fn the_page_is_seen_and_heard_as_one_likes_it() {
     browser.until("document.querySelector('[aria-label=\"Theme: dark\"]')");
     let dark = ground();
     assert_ne!(dark, light);
-    browser.eval("location.reload()");
+    browser.visit(&stage.server.url("/"));
     stage.shows_live();
     assert_eq!(ground(), dark);
     browser.prefer("dark");

@@ -166,9 +166,8 @@ fn a_token_is_asked_for_once() {
     browser.click("dialog .chip");
     browser.until("document.querySelector('#token')");
     // The link that the host can give carries it behind the #, and loses it at once.
-    browser.eval(
-        "(() => { location.hash = 'token=correct-horse-battery-staple'; location.reload(); })()",
-    );
+    let link = stage.server.url("/#token=correct-horse-battery-staple");
+    browser.visit(&link);
     stage.shows_live();
     assert_eq!(browser.eval("location.hash"), "");
     browser.click("[data-last='5']");

@@ -78,8 +78,17 @@ impl Chromium {
         chromium.resize(width, height);
         let before = json!({"source": script});
         chromium.command("Page.addScriptToEvaluateOnNewDocument", before);
-        chromium.command("Page.navigate", json!({"url": url}));
+        chromium.visit(url);
         chromium
+    }
+
+    /// Opens an address anew, the one that is shown as well: no script of the page before runs any more.
+    pub(crate) fn visit(&self, url: &str) {
+        // What differs behind the # alone would not load anything. Each is answered when the new page is in the old one's
+        // place, which a page that reloads itself gives no sign of: what is asked of it meanwhile has no answer.
+        for url in ["about:blank", url] {
+            self.command("Page.navigate", json!({"url": url}));
+        }
     }
 
     pub(crate) fn resize(&self, width: u32, height: u32) {
