@@ -108,19 +108,27 @@ export abstract class Picture implements Player {
   step(pictures: number): void {
     this.pause();
     const { video } = this;
-    const from = video.seeking && this.stepped !== null ? this.stepped : (this.shown ?? video.currentTime);
-    this.stepped = from + pictures / this.fps;
-    video.currentTime = Math.max(0, this.stepped + 0.5 / this.fps);
+    const { seekable } = video;
+    const last = seekable.length > 0 ? seekable.end(seekable.length - 1) - 1 / this.fps : Infinity;
+    const from = this.stepped ?? this.shown ?? video.currentTime;
+    this.stepped = Math.max(0, Math.min(last, from + pictures / this.fps));
+    video.currentTime = this.stepped + 0.5 / this.fps;
   }
 
-  /** Where the picture begins that is seen, and the one that was stepped to. */
+  /** Where the picture begins that is seen, and the one that was stepped to, as long as it is not. */
   private shown: number | null = null;
   private stepped: number | null = null;
 
-  /** A browser that tells of each picture tells where it begins. */
+  /** A browser that tells of each picture tells where it begins, though somewhat later than it shows it. */
   private watch(): void {
-    this.video.requestVideoFrameCallback?.((_, { mediaTime }) => {
+    const { video } = this;
+    if (!video.requestVideoFrameCallback) {
+      video.addEventListener("seeked", () => (this.stepped = null));
+      return;
+    }
+    video.requestVideoFrameCallback((_, { mediaTime }) => {
       this.shown = mediaTime;
+      if (!video.seeking) this.stepped = null;
       this.watch();
     });
   }
