@@ -1,11 +1,9 @@
 //! Whether OBS's recording is one that comes here: a Custom Output (FFmpeg) to one of our sources.
 
-use std::path::Path;
-
 use super::connection::Refusal;
 use super::studio::{self, Studio};
 use crate::settings::Name;
-use crate::source::{Address, Input};
+use crate::source::Input;
 
 /// What the current profile records to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -26,7 +24,7 @@ impl Destination {
         {
             let url = studio::parameter(studio, "AdvOut", "FFURL").await?.value;
             let url = url.unwrap_or_default();
-            let input = inputs.iter().find(|input| takes(&input.address, &url));
+            let input = inputs.iter().find(|input| input.address.takes(&url));
             channel = input.map(|input| input.channel.clone());
         }
         Ok(Self { profile, channel })
@@ -42,36 +40,6 @@ async fn is(
     let parameter = studio::parameter(studio, category, name).await?;
     let value = parameter.value.or(parameter.default);
     Ok(value.is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
-}
-
-/// Whether what is written to `url` comes in at `address`. By which name OBS reaches a port here cannot be
-/// told from here; the port is enough.
-fn takes(address: &Address, url: &str) -> bool {
-    let port_of = |scheme: &str| {
-        let rest = url.strip_prefix(scheme)?.strip_prefix("://")?;
-        let authority = rest.split(['/', '?']).next()?;
-        authority.rsplit_once(':')?.1.parse::<u16>().ok()
-    };
-    match address {
-        Address::Tcp(endpoint) => port_of("tcp") == Some(endpoint.port()),
-        Address::Udp(endpoint) => port_of("udp") == Some(endpoint.port()),
-        Address::Srt(port) => port_of("srt") == Some(port.endpoint.port()),
-        Address::Path(path) | Address::Pipe(path) => is_path(path, url),
-        Address::Demo | Address::Stdin => false,
-    }
-}
-
-fn is_path(path: &Path, url: &str) -> bool {
-    let bare = url.strip_prefix("file:").unwrap_or(url);
-    if cfg!(windows) {
-        // Names of pipes are the same in capitals, and either slash will do.
-        let plain = |text: &str| text.replace('/', "\\").to_lowercase();
-        return path.to_str().is_some_and(|path| plain(path) == plain(bare));
-    }
-    let bare = Path::new(bare);
-    path == bare
-        || std::fs::canonicalize(bare)
-            .is_ok_and(|real| std::fs::canonicalize(path).is_ok_and(|path| path == real))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How sources are written: `[CHANNEL=]SOURCE`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::srt;
@@ -131,6 +131,36 @@ impl Address {
             )),
         }
     }
+
+    /// Whether what is written to `url` comes in here. By which name a sender reaches a port of this machine cannot be told
+    /// from here; the port is enough.
+    pub(crate) fn takes(&self, url: &str) -> bool {
+        let port_of = |scheme: &str| {
+            let rest = url.strip_prefix(scheme)?.strip_prefix("://")?;
+            let authority = rest.split(['/', '?']).next()?;
+            authority.rsplit_once(':')?.1.parse::<u16>().ok()
+        };
+        match self {
+            Self::Tcp(endpoint) => port_of("tcp") == Some(endpoint.port()),
+            Self::Udp(endpoint) => port_of("udp") == Some(endpoint.port()),
+            Self::Srt(port) => port_of("srt") == Some(port.endpoint.port()),
+            Self::Path(path) | Self::Pipe(path) => is_path(path, url),
+            Self::Demo | Self::Stdin => false,
+        }
+    }
+}
+
+fn is_path(path: &Path, url: &str) -> bool {
+    let bare = url.strip_prefix("file:").unwrap_or(url);
+    if cfg!(windows) {
+        // Names of pipes are the same in capitals, and either slash will do.
+        let plain = |text: &str| text.replace('/', "\\").to_lowercase();
+        return path.to_str().is_some_and(|path| plain(path) == plain(bare));
+    }
+    let bare = Path::new(bare);
+    path == bare
+        || std::fs::canonicalize(bare)
+            .is_ok_and(|real| std::fs::canonicalize(path).is_ok_and(|path| path == real))
 }
 
 impl fmt::Display for Address {
