@@ -8,6 +8,8 @@ mod actions;
 mod bad_input;
 #[path = "page/devices.rs"]
 mod devices;
+#[path = "page/dock.rs"]
+mod dock;
 #[path = "page/hands.rs"]
 mod hands;
 #[path = "page/latency.rs"]
