@@ -11,6 +11,14 @@ use crate::support::{eventually, folder};
 
 const SIZE: (u32, u32) = (300, 900);
 
+/// Nothing in the bar at the top lies on another.
+const APART: &str = "(() => {
+    const all = document.querySelectorAll('.brand, .channels > *, .memory > *, .tools > *');
+    const boxes = [...all].map(element => element.getBoundingClientRect()).filter(box => box.width > 0);
+    const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+    return boxes.every((one, at) => boxes.slice(at + 1).every(other => apart(one, other)));
+})()";
+
 #[test]
 fn everything_is_done_in_an_older_dock() {
     let folder = folder();
@@ -75,6 +83,12 @@ fn everything_is_done_in_an_older_dock() {
     browser.picture("older-dock-help");
     browser.press("Escape");
     browser.until("!document.querySelector('dialog')");
+
+    // As a dock that lies below the picture.
+    browser.resize(600, 400);
+    browser.until(APART);
+    looks::fits(browser, 600);
+    browser.picture("older-dock-below");
     stage.shows_live();
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
