@@ -101,8 +101,8 @@ impl Edits {
             // What rounding makes of the first sample's own time is no edit.
             let mut media_time = if begin == first { 0 } else { into };
             if is_sound && edits.0.is_empty() {
-                // A file that begins within a frame that has others in front of it is none that Chromium 102 plays, nor
-                // do the docks of OBS that came with it. What is left out is shorter than a picture.
+                // Chromium 102, about as old as the docks of OBS 28 to 30, plays no file that begins within a frame
+                // behind others. What is left out is shorter than a frame.
                 media_time = timing.frame_from(media_time);
                 begin = begin.max(ticks(timing.first + media_time));
             }
