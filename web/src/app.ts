@@ -369,6 +369,12 @@ export class App {
     this.changed();
   }
 
+  /** The browser lets nothing be heard before somebody asks for it: that is seen, and is nothing to be remembered. */
+  silence(): void {
+    this.isMuted = true;
+    this.changed();
+  }
+
   /** Does something, and says so where it does not work. */
   async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {

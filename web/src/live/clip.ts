@@ -21,8 +21,8 @@ export class Clip extends Picture {
   private hls: Hls | null = null;
   private addresses: Addresses | null = null;
 
-  constructor(video: HTMLVideoElement, changed: () => void) {
-    super(video, changed);
+  constructor(video: HTMLVideoElement, changed: () => void, silenced: () => void) {
+    super(video, changed, silenced);
     video.addEventListener("timeupdate", changed);
     video.addEventListener("error", () => {
       if (video.error !== null) this.failed();

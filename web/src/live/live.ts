@@ -59,8 +59,9 @@ export class Live extends Picture implements Window {
     private readonly url: string,
     private readonly form: Form,
     changed: () => void,
+    silenced: () => void,
   ) {
-    super(video, changed);
+    super(video, changed, silenced);
     video.addEventListener("timeupdate", () => this.keepUp());
     video.addEventListener("waiting", () => this.wait());
     for (const event of ["playing", "pause", "emptied"]) video.addEventListener(event, () => this.waitNoLonger());

@@ -53,9 +53,11 @@ export function nextSpeed(now: number, step: 1 | -1): number {
 }
 
 export abstract class Picture implements Player {
+  /** `silenced` is told that the browser lets nothing be heard before somebody asks for it. */
   constructor(
     readonly video: HTMLVideoElement,
     protected readonly changed: () => void,
+    private readonly silenced: () => void,
   ) {
     for (const event of ["play", "pause", "ratechange", "volumechange", "loadeddata", "seeked", "waiting", "playing"]) {
       video.addEventListener(event, changed);
@@ -86,12 +88,8 @@ export abstract class Picture implements Player {
   }
 
   play(): void {
-    // A browser that wants to be asked for sound first gets the picture without it.
     void this.video.play().catch((error: unknown) => {
-      if (error instanceof DOMException && error.name === "NotAllowedError" && !this.video.muted) {
-        this.video.muted = true;
-        void this.video.play().catch(() => undefined);
-      }
+      if (isRefusal(error)) this.playSilently();
     });
   }
 
@@ -113,6 +111,15 @@ export abstract class Picture implements Player {
     video.currentTime = Math.max(0, this.stepped + 0.5 / this.fps);
   }
 
+  /** A browser that wants to be asked for sound first gets the picture without it; one that saves power may play nothing. */
+  private playSilently(): void {
+    this.video.muted = true;
+    this.silenced();
+    void this.video.play().catch((error: unknown) => {
+      if (isRefusal(error)) this.pause();
+    });
+  }
+
   /** Where the picture begins that is seen, and the one that was stepped to. */
   private shown: number | null = null;
   private stepped: number | null = null;
@@ -124,4 +131,9 @@ export abstract class Picture implements Player {
       this.watch();
     });
   }
+}
+
+/** Whether a browser plays nothing since nobody has touched the page. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "NotAllowedError";
 }
