@@ -130,6 +130,11 @@ export class App {
     return replay && clip ? Date.parse(replay.start) + clip.time * 1000 : (this.live?.time ?? null);
   }
 
+  /** Whether what is being recorded is seen: phones stop pictures that are out of sight, which still belong there. */
+  get isLive(): boolean {
+    return this.live !== null && this.live.follows && !this.live.isPaused;
+  }
+
   window(): Span | null {
     return this.store.window(this.channel);
   }

@@ -88,8 +88,12 @@ export abstract class Picture implements Player {
   }
 
   play(): void {
+    // A browser that wants to be asked for sound first gets the picture without it; one that saves power may play nothing.
     void this.video.play().catch((error: unknown) => {
-      if (isRefusal(error)) this.playSilently();
+      if (!(error instanceof DOMException && error.name === "NotAllowedError")) return;
+      this.video.muted = true;
+      this.silenced();
+      void this.video.play().catch(() => undefined);
     });
   }
 
@@ -111,15 +115,6 @@ export abstract class Picture implements Player {
     video.currentTime = Math.max(0, this.stepped + 0.5 / this.fps);
   }
 
-  /** A browser that wants to be asked for sound first gets the picture without it; one that saves power may play nothing. */
-  private playSilently(): void {
-    this.video.muted = true;
-    this.silenced();
-    void this.video.play().catch((error: unknown) => {
-      if (isRefusal(error)) this.pause();
-    });
-  }
-
   /** Where the picture begins that is seen, and the one that was stepped to. */
   private shown: number | null = null;
   private stepped: number | null = null;
@@ -131,9 +126,4 @@ export abstract class Picture implements Player {
       this.watch();
     });
   }
-}
-
-/** Whether a browser plays nothing since nobody has touched the page. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "NotAllowedError";
 }

@@ -72,7 +72,7 @@ function badge(app: App): TemplateResult | typeof nothing {
   const { live } = app;
   const window = app.window();
   if (!live || !window) return nothing;
-  if (live.follows) {
+  if (app.isLive) {
     const isRecording = app.store.channel(app.channel)?.state === "recording";
     return html`<span class="badge ${isRecording ? "live" : ""}" id="badge">${isRecording ? strings.live : strings.channelStates[app.store.channel(app.channel)!.state]}</span>`;
   }
@@ -109,7 +109,7 @@ function transport(app: App): TemplateResult {
     <div class="group end">
       ${app.replay
         ? nothing
-        : html`<button id="live" class="live-button" aria-pressed=${app.live?.follows ? "true" : "false"} title="${strings.toLive} (End)" ?disabled=${!app.live} @click=${() => toLive(app)}>
+        : html`<button id="live" class="live-button" aria-pressed=${app.isLive ? "true" : "false"} title="${strings.toLive} (End)" ?disabled=${!app.live} @click=${() => toLive(app)}>
             <span class="dot" aria-hidden="true"></span>${strings.live}
           </button>`}
       ${sound(app)}
@@ -165,7 +165,7 @@ function timeline(app: App): TemplateResult {
     replays: () => app.replaySpans(),
     marks: app.marks,
     position: () => app.moment,
-    isLive: app.replay === null && (app.live?.follows ?? true),
+    isLive: app.replay === null && (app.live === null || app.isLive),
     seek: (moment) => {
       app.view(null);
       app.live?.seek(moment);
