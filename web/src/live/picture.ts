@@ -110,14 +110,14 @@ export abstract class Picture implements Player {
   step(pictures: number): void {
     this.pause();
     const { video } = this;
-    const from = video.seeking && this.stepped !== null ? this.stepped : (this.shown ?? video.currentTime);
-    this.stepped = from + pictures / this.fps;
-    video.currentTime = Math.max(0, this.stepped + 0.5 / this.fps);
+    const half = 0.5 / this.fps;
+    // On the way, and where the browser tells of no pictures, the time is as far within one as it will be in the next.
+    const from = video.seeking || this.shown === null ? video.currentTime : this.shown + half;
+    video.currentTime = Math.max(half, from + pictures / this.fps);
   }
 
-  /** Where the picture begins that is seen, and the one that was stepped to. */
+  /** Where the picture begins that is seen. */
   private shown: number | null = null;
-  private stepped: number | null = null;
 
   /** A browser that tells of each picture tells where it begins. */
   private watch(): void {
