@@ -100,7 +100,7 @@ export class App {
     this.stop?.();
     this.stop = null;
     this.access = "none";
-    this.changed();
+    this.show(null);
   }
 
   /** Whether this browser has shown a token. */

@@ -66,7 +66,12 @@ export class Live extends Picture implements Window {
     video.addEventListener("timeupdate", () => this.keepUp());
     video.addEventListener("waiting", () => this.wait());
     for (const event of ["playing", "pause", "emptied"]) video.addEventListener(event, () => this.waitNoLonger());
+    // hls.js tells of its own errors.
+    video.addEventListener("error", () => {
+      if (!this.hls && video.error !== null) this.again();
+    });
     video.addEventListener("loadedmetadata", () => {
+      if (!this.hls) this.trouble = false;
       if (this.wanted !== null) this.seek(this.wanted);
     });
     void this.load();

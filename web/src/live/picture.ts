@@ -101,6 +101,12 @@ export abstract class Picture implements Player {
     this.video.pause();
   }
 
+  /** All that phones fill the screen with is a video, with buttons of their own. */
+  fillScreen(): void {
+    const video: HTMLVideoElement & { webkitEnterFullscreen?: () => void } = this.video;
+    if (video.readyState > 0) video.webkitEnterFullscreen?.();
+  }
+
   toggle(): void {
     if (this.isPaused) this.play();
     else this.pause();

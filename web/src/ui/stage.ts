@@ -5,7 +5,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { App } from "../app";
 import { clock, length, speed } from "../format";
 import { codecName, playable, wayOf } from "../live/codecs";
-import { SPEEDS } from "../live/picture";
+import { Picture, SPEEDS } from "../live/picture";
 import type { Channel } from "../protocol";
 import { strings } from "../strings";
 import type { Model, TimelineElement } from "../timeline/element";
@@ -113,7 +113,7 @@ function transport(app: App): TemplateResult {
             <span class="dot" aria-hidden="true"></span>${strings.live}
           </button>`}
       ${sound(app)}
-      <button id="fullscreen" class="quiet" title="${strings.fullscreen} (F)" aria-label=${strings.fullscreen} @click=${() => fullscreen()}>${icon("fullscreen")}</button>
+      <button id="fullscreen" class="quiet" title="${strings.fullscreen} (F)" aria-label=${strings.fullscreen} @click=${() => fullscreen(app)}>${icon("fullscreen")}</button>
     </div>
   </div>`;
 }
@@ -140,10 +140,11 @@ function sounds({ live }: App): TemplateResult | typeof nothing {
   </select>`;
 }
 
-export function fullscreen(): void {
+export function fullscreen({ picture }: App): void {
   const screen = document.querySelector(".screen");
   if (document.fullscreenElement) void document.exitFullscreen();
-  else void screen?.requestFullscreen?.().catch(() => undefined);
+  else if (screen?.requestFullscreen) void screen.requestFullscreen().catch(() => undefined);
+  else if (picture instanceof Picture) picture.fillScreen();
 }
 
 /** Also the timeline comes back, wherever somebody has looked. */
