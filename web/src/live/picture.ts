@@ -117,19 +117,27 @@ export abstract class Picture implements Player {
     this.pause();
     const { video } = this;
     const half = 0.5 / this.fps;
-    // On the way, and where the browser tells of no pictures, the time is as far within one as it will be in the next.
-    const from = video.seeking || this.shown === null ? video.currentTime : this.shown + half;
-    video.currentTime = Math.max(half, from + pictures / this.fps);
+    const { seekable } = video;
+    const last = seekable.length > 0 ? seekable.end(seekable.length - 1) - half : Infinity;
+    // Until the browser tells of the picture, and where it tells of none, the time is as far within one as it is to be.
+    const from = this.shown === null ? video.currentTime : this.shown + half;
+    video.currentTime = Math.max(half, Math.min(last, from + pictures / this.fps));
+    this.shown = null;
   }
 
-  /** Where the picture begins that is seen. */
+  /** Where the picture begins that is seen, if the browser has told of it. */
   private shown: number | null = null;
 
-  /** A browser that tells of each picture tells where it begins. */
+  /** A browser that tells of each picture tells where it begins, though somewhat later than it shows it. */
   private watch(): void {
-    this.video.requestVideoFrameCallback?.((_, { mediaTime }) => {
-      this.shown = mediaTime;
-      this.watch();
-    });
+    const { video } = this;
+    video.addEventListener("seeking", () => (this.shown = null));
+    const tell = (): void => {
+      video.requestVideoFrameCallback?.((_, { mediaTime }) => {
+        if (!video.seeking) this.shown = mediaTime;
+        tell();
+      });
+    };
+    tell();
   }
 }

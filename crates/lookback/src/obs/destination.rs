@@ -55,6 +55,7 @@ fn takes(address: &Address, url: &str) -> bool {
     match address {
         Address::Tcp(endpoint) => port_of("tcp") == Some(endpoint.port()),
         Address::Udp(endpoint) => port_of("udp") == Some(endpoint.port()),
+        Address::Srt(port) => port_of("srt") == Some(port.endpoint.port()),
         Address::Path(path) | Address::Pipe(path) => is_path(path, url),
         Address::Demo | Address::Stdin => false,
     }
@@ -122,12 +123,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_custom_output_to_a_source_of_ours_is_ours() {
-        let sources = ["a.ts", "cam2=tcp://0.0.0.0:1700", "udp://127.0.0.1:1800"];
+        let sources = [
+            "a.ts",
+            "cam2=tcp://0.0.0.0:1700",
+            "udp://127.0.0.1:1800",
+            "cam3=srt://0.0.0.0:1900",
+        ];
         for (url, channel) in [
             ("a.ts", Some("main")),
             ("tcp://127.0.0.1:1700", Some("cam2")),
             ("tcp://replay-pc:1700?tcp_nodelay=1", Some("cam2")),
             ("udp://127.0.0.1:1800?pkt_size=1316", Some("main")),
+            ("srt://replay-pc:1900?passphrase=correcthorse", Some("cam3")),
             ("udp://127.0.0.1:1700", None),
             ("tcp://127.0.0.1:1701", None),
             ("b.ts", None),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::srt;
 use crate::settings::{Endpoint, Name};
 use crate::usage::Usage;
 
@@ -31,6 +32,8 @@ pub(crate) enum Address {
     Tcp(Endpoint),
     /// Takes datagrams there.
     Udp(Endpoint),
+    /// Waits for senders there.
+    Srt(srt::Port),
 }
 
 /// The port beside the pipe.
@@ -122,11 +125,10 @@ impl Address {
         match scheme {
             "tcp" => Ok(Self::Tcp(rest.parse()?)),
             "udp" => Ok(Self::Udp(rest.parse()?)),
-            "srt" => Err("this build has no SRT; send MPEG-TS to tcp://HOST:PORT or udp://HOST:PORT, \
-                          or let ffmpeg receive it: ffmpeg -i 'srt://HOST:PORT?mode=listener' -c copy \
-                          -f mpegts tcp://127.0.0.1:1689"
-                .to_owned()),
-            _ => Err(format!("{scheme}:// is not known here; tcp:// and udp:// are")),
+            "srt" => Ok(Self::Srt(rest.parse()?)),
+            _ => Err(format!(
+                "{scheme}:// is not known here; tcp://, udp:// and srt:// are"
+            )),
         }
     }
 }
@@ -139,6 +141,7 @@ impl fmt::Display for Address {
             Self::Stdin => f.write_str("standard input"),
             Self::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
             Self::Udp(endpoint) => write!(f, "udp://{endpoint}"),
+            Self::Srt(port) => port.fmt(f),
         }
     }
 }
@@ -187,7 +190,6 @@ mod tests {
     #[test]
     fn what_is_not_there_says_what_is() {
         for (text, word) in [
-            ("srt://0.0.0.0:9000", "ffmpeg"),
             ("rtmp://x/y", "tcp://"),
             ("tcp://:1689", "0.0.0.0"),
             ("tcp://127.0.0.1", "HOST:PORT"),
