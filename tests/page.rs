@@ -27,6 +27,7 @@ use tempfile::TempDir;
 use crate::support::chromium::Chromium;
 use crate::support::http::post;
 use crate::support::server::{self, Server};
+use crate::support::window::Window;
 use crate::support::{card, eventually, ffmpeg, folder, text};
 
 const LAPTOP: (u32, u32) = (1280, 800);
@@ -35,8 +36,8 @@ pub(crate) const CLIP: &str = "lookback-clip video";
 const POSITION: &str = "document.querySelector('lookback-timeline').model.position()";
 
 /// `lookback demo` with a page that shows it.
-pub(crate) struct Stage {
-    pub(crate) browser: Chromium,
+pub(crate) struct Stage<W = Chromium> {
+    pub(crate) browser: W,
     pub(crate) server: Server,
     folder: TempDir,
 }
@@ -48,13 +49,7 @@ impl Stage {
     }
 
     fn listening(address: &str, seconds: f64, arguments: &[&str]) -> Self {
-        let folder = folder();
-        let all = [&["demo", "--listen", address], arguments].concat();
-        let server = Server::spawn(folder.path(), &mut server::command(folder.path(), &all));
-        server.wait_for_window(seconds);
-        let stage = Self::of(server, folder);
-        stage.shows_live();
-        stage
+        Self::demo(address, seconds, arguments)
     }
 
     /// The page of a server.
@@ -74,8 +69,23 @@ impl Stage {
         let browser = Chromium::prepared(&server.url("/"), LAPTOP, script);
         Self::seen_in(browser, server, folder)
     }
+}
 
-    fn seen_in(browser: Chromium, server: Server, folder: TempDir) -> Self {
+/// In any browser.
+impl<W: Window> Stage<W> {
+    /// One that has so many seconds to look back on.
+    fn demo(address: &str, seconds: f64, arguments: &[&str]) -> Self {
+        let folder = folder();
+        let all = [&["demo", "--listen", address], arguments].concat();
+        let server = Server::spawn(folder.path(), &mut server::command(folder.path(), &all));
+        server.wait_for_window(seconds);
+        let browser = W::open(&server.url("/"), LAPTOP);
+        let stage = Self::seen_in(browser, server, folder);
+        stage.shows_live();
+        stage
+    }
+
+    fn seen_in(browser: W, server: Server, folder: TempDir) -> Self {
         assert_eq!(
             env!("LOOKBACK_PAGE_IS_BUILT"),
             "yes",

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::support::chromium::Chromium;
 use crate::support::http::post;
 use crate::support::server::{self, Server};
+use crate::support::window::Window;
 use crate::support::{card, eventually, ffmpeg, folder};
 
 const VIDEO: &str = "video";

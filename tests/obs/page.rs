@@ -5,6 +5,7 @@ use std::fs;
 use crate::page::{CLIP, LIVE, Stage, looks};
 use crate::support::obs::Obs;
 use crate::support::server::Server;
+use crate::support::window::Window;
 use crate::support::{card, deck, eventually, ffmpeg, folder, free_port, text};
 
 const GAME: &str = "Scene";

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{CLIP, LIVE, Stage};
 use crate::support::server::Server;
+use crate::support::window::Window;
 use crate::support::{card, eventually, folder, free_port};
 
 const TIMELINE: &str = "lookback-timeline";

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use super::{CLIP, LIVE, POSITION, Stage};
 use crate::support::chromium::Chromium;
 use crate::support::server::{self, Server};
+use crate::support::window::Window;
 use crate::support::{card, eventually, folder, free_port, text};
 
 /// The server stops and comes back under an open page, which goes on with what the new one has.

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::{LAPTOP, looks};
 use crate::support::chromium::Chromium;
 use crate::support::server::{self, Server};
+use crate::support::window::Window;
 use crate::support::{eventually, folder, qr};
 
 /// With what a link has to take care of that somebody writes: a plus is a space there.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{CLIP, LIVE, POSITION, Stage};
 use crate::support::server::Server;
+use crate::support::window::Window;
 use crate::support::{card, eventually, ffmpeg, folder, text};
 
 const TIMELINE: &str = "lookback-timeline";

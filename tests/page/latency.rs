@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{LIVE, Stage};
 use crate::support::card::{self, FPS};
 use crate::support::server::Server;
+use crate::support::window::Window;
 use crate::support::{chromium::Chromium, text};
 
 /// Times that the page is opened: where it begins is where it stays.

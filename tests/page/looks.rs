@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{LAPTOP, Stage};
 use crate::support::chromium::Chromium;
+use crate::support::window::Window;
 
 /// The widths of OBS's dock, a laptop, and a wall; and what a person would look at in each.
 const SIZES: [(&str, (u32, u32)); 4] = [

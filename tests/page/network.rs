@@ -4,6 +4,7 @@ use super::Stage;
 use crate::support::folder;
 use crate::support::link::{Link, Way};
 use crate::support::server::{self, Server};
+use crate::support::window::Window;
 
 /// The demo in this size takes a hundred times as much.
 const BYTES_PER_SECOND: u32 = 4_000;

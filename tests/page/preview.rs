@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{CLIP, LIVE, POSITION, Stage};
 use crate::support::process::Process;
 use crate::support::server::Server;
+use crate::support::window::Window;
 use crate::support::{card, eventually, ffmpeg, folder, make_fifo, text};
 
 /// How long the recording is; where it is to go on, it begins again.

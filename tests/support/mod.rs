@@ -17,6 +17,7 @@ pub(crate) mod qr;
 pub(crate) mod reader;
 pub(crate) mod screen;
 pub(crate) mod server;
+pub(crate) mod window;
 pub(crate) mod wine;
 
 use std::fmt::Display;

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use super::Chromium;
 use crate::support::eventually;
-
-/// A place on the page, from its left upper corner.
-pub(crate) type Place = (f64, f64);
+use crate::support::window::{Place, Window};
 
 impl Chromium {
     /// Makes the screen one that is touched.
@@ -23,19 +21,6 @@ impl Chromium {
     pub(crate) fn tap(&self, selector: &str) {
         let place = self.inside(selector, 0.5);
         self.fingers(&[&[place]]);
-    }
-
-    /// The place in an element at a share of its width.
-    #[track_caller]
-    pub(crate) fn inside(&self, selector: &str, share: f64) -> Place {
-        let middle = self.place(selector);
-        let width = self.eval(&format!(
-            "document.querySelector({}).getBoundingClientRect().width",
-            json!(selector)
-        ));
-        let number = |value: &Value| value.as_f64().expect("a number");
-        let x = number(&middle["x"]) + (share - 0.5) * number(&width);
-        (x, number(&middle["y"]))
     }
 
     /// Puts fingers down, moves all of them from place to place, and lifts them: each is a list of places.
@@ -56,16 +41,6 @@ impl Chromium {
         let moves = (1..steps).map(|at| touch("touchMove", count, at, 0.4 - 0.02 * at as f64));
         let up = touch("touchEnd", 0, 0, if steps > 1 { 0.0 } else { 0.35 });
         self.commands("Input.dispatchTouchEvent", down.chain(moves).chain([up]));
-    }
-
-    /// Moves the mouse, with its button pressed, from place to place, and lets go.
-    pub(crate) fn carry(&self, places: &[Place]) {
-        let (first, last) = (places[0], places[places.len() - 1]);
-        self.mouse("mousePressed", first);
-        for &place in &places[1..] {
-            self.mouse("mouseMoved", place);
-        }
-        self.mouse("mouseReleased", last);
     }
 
     /// Drags an element onto another, as the system drags what a page lets it.
@@ -99,39 +74,18 @@ impl Chromium {
         self.command("Input.dispatchMouseEvent", event);
     }
 
-    /// Clicks at a share of the width of an element.
-    #[track_caller]
-    pub(crate) fn click_at(&self, selector: &str, share: f64) {
-        let place = self.inside(selector, share);
-        self.carry(&[place]);
-    }
-
-    /// Clicks on the one of several elements that says this.
-    #[track_caller]
-    pub(crate) fn click_text(&self, selector: &str, text: &str) {
-        let found = format!(
-            "(() => {{
-                for (const old of document.querySelectorAll('[data-meant]')) delete old.dataset.meant;
-                const all = [...document.querySelectorAll({})].filter(element => element.textContent.trim() === {});
-                for (const element of all) element.dataset.meant = '';
-                return all.length;
-            }})()",
-            json!(selector),
-            json!(text)
-        );
-        self.until(&format!("{found} === 1"));
-        self.click("[data-meant]");
-    }
-
     /// Turns the wheel of the mouse, to the right and down.
     pub(crate) fn wheel(&self, (x, y): Place, (right, down): (f64, f64)) {
         let event = json!({"type": "mouseWheel", "x": x, "y": y, "deltaX": right, "deltaY": down});
         self.command("Input.dispatchMouseEvent", event);
     }
 
-    fn mouse(&self, kind: &str, (x, y): Place) {
-        let event =
-            json!({"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1});
-        self.command("Input.dispatchMouseEvent", event);
+    pub(super) fn mouse(&self, kind: &str, place: Place) {
+        self.command("Input.dispatchMouseEvent", mouse(kind, place));
     }
+}
+
+/// What the mouse does, with its button.
+pub(super) fn mouse(kind: &str, (x, y): Place) -> Value {
+    json!({"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1})
 }
