@@ -98,7 +98,11 @@ export abstract class Picture implements Player {
   }
 
   pause(): void {
-    this.video.pause();
+    const { video } = this;
+    const isKnown = this.shown !== null || video.paused || video.seeking;
+    video.pause();
+    // GStreamer's WebKit stops at the picture behind the one of its time, and tells of none.
+    if (!isKnown && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) video.currentTime += 0;
   }
 
   /** All that phones fill the screen with is a video, with buttons of their own. */
