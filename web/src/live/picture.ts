@@ -2,6 +2,11 @@
 
 export const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
 
+/** Firefox shows and tells of pictures in ways of its own. */
+export const IS_GECKO = navigator.userAgent.includes("Gecko/");
+/** It takes a place that it was sent to for the beginning of the picture there, but for rounding. */
+const SAME_S = 0.000_01;
+
 /** What buttons and keys can do with anything that is watched. */
 export interface Player {
   readonly isPaused: boolean;
@@ -60,6 +65,7 @@ export abstract class Picture implements Player {
     for (const event of ["play", "pause", "ratechange", "volumechange", "loadeddata", "seeked", "waiting", "playing"]) {
       video.addEventListener(event, changed);
     }
+    video.addEventListener("seeking", () => (this.sentTo = video.currentTime));
     this.watch();
   }
 
@@ -96,7 +102,9 @@ export abstract class Picture implements Player {
   }
 
   pause(): void {
+    if (this.isPaused) return;
     this.video.pause();
+    if (IS_GECKO) this.settle();
   }
 
   toggle(): void {
@@ -108,19 +116,55 @@ export abstract class Picture implements Player {
   step(pictures: number): void {
     this.pause();
     const { video } = this;
-    const from = video.seeking && this.stepped !== null ? this.stepped : (this.shown ?? video.currentTime);
+    const from = video.seeking && this.stepped !== null ? this.stepped : this.begins();
     this.stepped = from + pictures / this.fps;
-    video.currentTime = Math.max(0, this.stepped + 0.5 / this.fps);
+    video.currentTime = this.near(this.stepped + 0.5 / this.fps, pictures < 0);
   }
 
-  /** Where the picture begins that is seen, and the one that was stepped to. */
+  /** Where there is something to be seen. */
+  protected near(place: number, _isBack: boolean): number {
+    return Math.max(0, place);
+  }
+
+  /** The picture at a place has come. */
+  protected seen(_place: number): void {}
+
+  /** Where a picture begins, the last that was told of; the one that was stepped to; and where it was sent to at last. */
   private shown: number | null = null;
   private stepped: number | null = null;
+  private sentTo: number | null = null;
+
+  /** Where the picture begins that is seen. */
+  private begins(): number {
+    const { currentTime } = this.video;
+    if (this.shown === null || !IS_GECKO) return this.shown ?? currentTime;
+    return this.shown + Math.floor((currentTime - this.shown) * this.fps + 0.001) / this.fps;
+  }
+
+  /** Firefox still shows a picture or two when it has stopped: it is brought back to the one where it stands. */
+  private settle(): void {
+    const { video } = this;
+    if (video.ended || video.seeking || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    this.stepped = this.begins();
+    video.currentTime = this.stepped + 0.5 / this.fps;
+  }
+
+  /** A file is loaded, to begin at a place of it. */
+  protected beginsWith(url: string, place: number | null): void {
+    this.video.src = url;
+    if (!IS_GECKO) return;
+    // Its first picture begins there, whichever is shown first.
+    this.shown = 0;
+    this.sentTo = place;
+    if (place !== null) this.video.currentTime = place;
+  }
 
   /** A browser that tells of each picture tells where it begins. */
   private watch(): void {
     this.video.requestVideoFrameCallback?.((_, { mediaTime }) => {
-      this.shown = mediaTime;
+      const isPlace = IS_GECKO && this.sentTo !== null && Math.abs(mediaTime - this.sentTo) < SAME_S;
+      if (!isPlace) this.shown = mediaTime;
+      this.seen(mediaTime);
       this.watch();
     });
   }
