@@ -2,26 +2,22 @@
 
 mod hands;
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::fs;
-use std::net::TcpStream;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket};
 
 use self::hands::mouse;
 use super::process::Process;
+use super::remote::Remote;
 use super::window::{Place, Window, decoded};
-use super::{DEADLINE, browser, eventually, ffmpeg, folder, qr, text};
+use super::{browser, eventually, ffmpeg, folder, qr, text};
 
 pub(crate) struct Chromium {
-    socket: RefCell<WebSocket<TcpStream>>,
-    session: String,
-    commands: Cell<u64>,
-    answers: RefCell<HashMap<u64, Value>>,
+    remote: Remote,
+    session: Option<String>,
     complaints: RefCell<Vec<String>>,
     /// What is being dragged, for whoever drops it.
     dragged: RefCell<Option<Value>>,
@@ -36,22 +32,14 @@ impl Chromium {
         let profile = folder.path().join("chromium");
         let mut command = browser::command(folder.path(), &profile);
         let process = Process::start("chromium", folder.path(), command.arg("about:blank"));
-        let address = eventually("chromium tells where its tools are", || {
+        let (address, path) = eventually("chromium tells where its tools are", || {
             let told = fs::read_to_string(profile.join("DevToolsActivePort")).ok()?;
             let (port, path) = told.split_once('\n')?;
             Some((format!("127.0.0.1:{port}"), path.trim().to_owned()))
         });
-        let stream = TcpStream::connect(&address.0).expect("it listens");
-        stream
-            .set_read_timeout(Some(DEADLINE))
-            .expect("a socket takes a time-out");
-        let (socket, _) = tungstenite::client(format!("ws://{}{}", address.0, address.1), stream)
-            .unwrap_or_else(|error| panic!("no WebSocket: {error}"));
         let mut chromium = Self {
-            socket: RefCell::new(socket),
-            session: String::new(),
-            commands: Cell::new(0),
-            answers: RefCell::default(),
+            remote: Remote::connect(&address, &path),
+            session: None,
             complaints: RefCell::default(),
             dragged: RefCell::default(),
             _process: process,
@@ -60,7 +48,7 @@ impl Chromium {
         let target = chromium.command("Target.createTarget", json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         let session = chromium.command("Target.attachToTarget", attach)["sessionId"].clone();
-        chromium.session = session.as_str().expect("a session").to_owned();
+        chromium.session = Some(session.as_str().expect("a session").to_owned());
         for domain in ["Page", "Runtime", "Log"] {
             chromium.command(&format!("{domain}.enable"), json!({}));
         }
@@ -112,41 +100,18 @@ impl Chromium {
     }
 
     fn send(&self, method: &str, parameters: Value) -> u64 {
-        let id = self.commands.get() + 1;
-        self.commands.set(id);
-        let mut command = json!({"id": id, "method": method, "params": parameters});
-        if !self.session.is_empty() {
-            command["sessionId"] = self.session.as_str().into();
-        }
-        let message = Message::text(command.to_string());
-        self.socket
-            .borrow_mut()
-            .send(message)
-            .expect("chromium listens");
-        id
+        self.remote
+            .send(method, parameters, self.session.as_deref())
     }
 
     #[track_caller]
     fn answer(&self, id: u64) -> Value {
-        loop {
-            if let Some(mut told) = self.answers.borrow_mut().remove(&id) {
-                assert!(told["error"].is_null(), "{}", told["error"]);
-                return told["result"].take();
+        self.remote.answer(id, |mut event| {
+            if event["method"] == "Input.dragIntercepted" {
+                *self.dragged.borrow_mut() = Some(event["params"]["data"].take());
             }
-            let message = self.socket.borrow_mut().read().expect("chromium answers");
-            let Message::Text(text) = message else {
-                continue;
-            };
-            let mut told: Value = serde_json::from_str(&text).expect("JSON");
-            if let Some(id) = told["id"].as_u64() {
-                self.answers.borrow_mut().insert(id, told);
-                continue;
-            }
-            if told["method"] == "Input.dragIntercepted" {
-                *self.dragged.borrow_mut() = Some(told["params"]["data"].take());
-            }
-            self.complaints.borrow_mut().extend(complaint(&told));
-        }
+            self.complaints.borrow_mut().extend(complaint(&event));
+        })
     }
 }
 

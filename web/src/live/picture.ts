@@ -2,6 +2,11 @@
 
 export const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
 
+/** Firefox shows and tells of pictures in ways of its own. */
+export const IS_GECKO = navigator.userAgent.includes("Gecko/");
+/** It takes a place that it was sent to for the beginning of the picture there, but for rounding. */
+const SAME_S = 0.000_01;
+
 /** What buttons and keys can do with anything that is watched. */
 export interface Player {
   readonly isPaused: boolean;
@@ -62,6 +67,7 @@ export abstract class Picture implements Player {
     for (const event of ["play", "pause", "ratechange", "volumechange", "loadeddata", "seeked", "waiting", "playing"]) {
       video.addEventListener(event, changed);
     }
+    video.addEventListener("seeking", () => this.left());
     this.watch();
   }
 
@@ -98,11 +104,9 @@ export abstract class Picture implements Player {
   }
 
   pause(): void {
-    const { video } = this;
-    const isKnown = this.shown !== null || video.paused || video.seeking;
-    video.pause();
-    // GStreamer's WebKit stops at the picture behind the one of its time, and tells of none.
-    if (!isKnown && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) video.currentTime += 0;
+    if (this.isPaused) return;
+    this.video.pause();
+    if (IS_GECKO || this.shown === null) this.settle();
   }
 
   /** All that phones fill the screen with is a video, with buttons of their own. */
@@ -120,28 +124,66 @@ export abstract class Picture implements Player {
   step(pictures: number): void {
     this.pause();
     const { video } = this;
-    const half = 0.5 / this.fps;
-    const { seekable } = video;
-    const last = seekable.length > 0 ? seekable.end(seekable.length - 1) - half : Infinity;
-    // Until the browser tells of the picture, and where it tells of none, the time is as far within one as it is to be.
-    const from = this.shown === null ? video.currentTime : this.shown + half;
-    video.currentTime = Math.max(half, Math.min(last, from + pictures / this.fps));
-    this.shown = null;
+    video.currentTime = this.near(this.middle() + pictures / this.fps, pictures < 0);
+    if (!IS_GECKO) this.shown = null;
   }
 
-  /** Where the picture begins that is seen, if the browser has told of it. */
+  /** Where there is something to be seen. */
+  protected near(place: number, _isBack: boolean): number {
+    const { seekable } = this.video;
+    const half = 0.5 / this.fps;
+    const last = seekable.length > 0 ? seekable.end(seekable.length - 1) - half : Infinity;
+    return Math.max(half, Math.min(last, place));
+  }
+
+  /** The picture at a place has come. */
+  protected seen(_place: number): void {}
+
+  /** Where a picture begins, the last that was told of since somebody went elsewhere; and where it was sent to at last. */
   private shown: number | null = null;
+  private sentTo: number | null = null;
+
+  /** The middle of the picture that is seen; as long as it is not told of, the time is as far within it as it was sent there. */
+  private middle(): number {
+    const { currentTime } = this.video;
+    if (this.shown === null) return currentTime;
+    const since = IS_GECKO ? Math.floor((currentTime - this.shown) * this.fps + 0.001) : 0;
+    return this.shown + (since + 0.5) / this.fps;
+  }
+
+  /**
+   * Firefox still shows a picture or two when it has stopped, and GStreamer's WebKit, which tells of none, one: they are
+   * brought back to the one where they stand.
+   */
+  private settle(): void {
+    const { video } = this;
+    if (video.ended || video.seeking || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    video.currentTime = this.middle();
+  }
+
+  /** A file is loaded, to begin at a place of it. */
+  protected beginsWith(url: string, place: number | null): void {
+    this.video.src = url;
+    if (!IS_GECKO) return;
+    // Its first picture begins there, whichever is shown first.
+    this.shown = 0;
+    this.sentTo = place;
+    if (place !== null) this.video.currentTime = place;
+  }
+
+  private left(): void {
+    this.sentTo = this.video.currentTime;
+    if (!IS_GECKO) this.shown = null;
+  }
 
   /** A browser that tells of each picture tells where it begins, though somewhat later than it shows it. */
   private watch(): void {
     const { video } = this;
-    video.addEventListener("seeking", () => (this.shown = null));
-    const tell = (): void => {
-      video.requestVideoFrameCallback?.((_, { mediaTime }) => {
-        if (!video.seeking) this.shown = mediaTime;
-        tell();
-      });
-    };
-    tell();
+    video.requestVideoFrameCallback?.((_, { mediaTime }) => {
+      const isPlace = this.sentTo !== null && Math.abs(mediaTime - this.sentTo) < SAME_S;
+      if (IS_GECKO ? !isPlace : !video.seeking) this.shown = mediaTime;
+      this.seen(mediaTime);
+      this.watch();
+    });
   }
 }
