@@ -20,6 +20,8 @@ pub(crate) mod looks;
 mod network;
 #[path = "page/preview.rs"]
 mod preview;
+#[path = "page/safari.rs"]
+mod safari;
 
 use std::fs;
 
