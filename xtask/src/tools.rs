@@ -27,6 +27,7 @@ pub(crate) const MEDIA: &[Tool] = &[
     tool("ffprobe", "ffmpeg"),
     tool("mpv", "mpv"),
     tool("chromium", "chromium"),
+    tool("firefox-esr", "firefox-esr"),
 ];
 
 /// OBS and a screen without a screen to run it on.
