@@ -78,6 +78,10 @@ fn by_mouse<W: Window>() {
     eventually("its first picture is the one that was marked", || {
         ((first..=first + 1).contains(&stage.shown(CLIP))).then_some(())
     });
+    for (width, height) in [(300, 900), super::LAPTOP] {
+        browser.resize(width, height);
+        super::looks::fits(browser, width);
+    }
     browser.click("#play");
     browser.click(".speeds [data-speed='0.25']");
     browser.until("document.querySelector('lookback-clip video').playbackRate === 0.25");

@@ -144,9 +144,13 @@ export abstract class Picture implements Player {
   /** Firefox still shows a picture or two when it has stopped: it is brought back to the one where it stands. */
   private settle(): void {
     const { video } = this;
-    if (video.ended || video.seeking || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
-    this.stepped = this.begins();
-    video.currentTime = this.stepped + 0.5 / this.fps;
+    const begins = this.begins();
+    const place = begins + 0.5 / this.fps;
+    // At the end of all that there is there may be nothing behind it.
+    const isThere = video.buffered.length > 0 && place < video.buffered.end(video.buffered.length - 1);
+    if (video.seeking || !isThere) return;
+    this.stepped = begins;
+    video.currentTime = place;
   }
 
   /** A file is loaded, to begin at a place of it. */
