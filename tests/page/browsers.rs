@@ -3,12 +3,15 @@
 use std::fs;
 use std::ops::RangeInclusive;
 
+use serde_json::{Value, json};
+
 use super::{CLIP, LIVE, POSITION, Stage};
 use crate::support::chromium::Chromium;
 use crate::support::firefox::Firefox;
+use crate::support::http::{patch, post};
 use crate::support::webkit::WebKit;
 use crate::support::window::Window;
-use crate::support::{eventually, ffmpeg, text};
+use crate::support::{card, eventually, ffmpeg, text};
 
 #[test]
 fn chromium_by_mouse() {
@@ -28,6 +31,11 @@ fn firefox_by_mouse() {
 #[test]
 fn firefox_by_keys() {
     by_keys::<Firefox>();
+}
+
+#[test]
+fn firefox_shows_of_a_reel_what_belongs_to_it() {
+    of_a_reel::<Firefox>();
 }
 
 #[test]
@@ -77,6 +85,10 @@ fn by_mouse<W: Window>(mark_in: fn(&Stage<W>) -> RangeInclusive<u64>) {
     eventually("its first picture is the one that was marked", || {
         first.contains(&stage.shown(CLIP)).then_some(())
     });
+    for (width, height) in [(300, 900), super::LAPTOP] {
+        browser.resize(width, height);
+        super::looks::fits(browser, width);
+    }
     browser.click("#play");
     browser.click(".speeds [data-speed='0.25']");
     browser.until("document.querySelector('lookback-clip video').playbackRate === 0.25");
@@ -191,4 +203,46 @@ fn stands_still<W: Window>(stage: &Stage<W>) -> u64 {
         .browser
         .until(&format!("{video}.paused && !{video}.seeking"));
     stage.shown(LIVE)
+}
+
+/// A file has more in it than is to be seen: what each of its pieces needs to begin with. Whether that is passed over is looked
+/// at behind each border, and where a piece ends.
+fn of_a_reel<W: Window>() {
+    let stage = Stage::<W>::demo("127.0.0.1:0", 8.0, &[]);
+    // Neither begins on a keyframe, of which there is one in each second.
+    let pieces = [1.2, 1.7].map(|start| {
+        let piece = stage.keep(&json!({"last": "6s"}));
+        let path = format!("/api/v1/replays/{}", piece["id"].as_str().expect("an id"));
+        let trim = json!({"in_s": start, "out_s": start + 2.0});
+        let response = stage.server.send(&patch(&path, &trim));
+        assert_eq!(response.status, 200);
+        response.json()
+    });
+    let ids: Vec<&Value> = pieces.iter().map(|piece| &piece["id"]).collect();
+    let join = json!({"replays": ids, "name": "Reel"});
+    let reel = stage
+        .server
+        .send(&post("/api/v1/replays/join", &join))
+        .json();
+    let first = pieces.map(|piece| {
+        let path = format!("/replays/{}.mp4", piece["id"].as_str().expect("an id"));
+        let file = stage.folder.path().join("piece.mp4");
+        fs::write(&file, stage.server.get(&path).bytes()).expect("the test's folder takes files");
+        card::counters(text(&file))[0]
+    });
+    stage.open_replay(&reel["id"]);
+    for (seconds, expected) in [(0.0, first[0]), (3.0, first[1] + 30), (1.5, first[0] + 45)] {
+        stage.stand_at(seconds);
+        eventually("the picture of that place", || {
+            let shown = stage.shown(CLIP);
+            (shown.abs_diff(expected) <= 1).then_some(())
+        });
+    }
+    // From there it plays on into the second piece.
+    let browser = &stage.browser;
+    browser.click("#play");
+    browser.until(&format!("document.querySelector('{CLIP}').ended"));
+    let last = stage.shown(CLIP);
+    assert!(last.abs_diff(first[1] + 59) <= 1, "{last} {first:?}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -35,6 +35,7 @@ pub(crate) const MEDIA: &[Tool] = &[
     ),
     tool("/usr/share/doc/gstreamer1.0-libav", "gstreamer1.0-libav"),
     tool("Xvfb", "xvfb"),
+    tool("firefox-esr", "firefox-esr"),
 ];
 
 /// OBS and a screen without a screen to run it on.

@@ -90,7 +90,8 @@ export class Clip extends Picture {
   private open({ mp4 }: Addresses, edits: Edits | null): void {
     this.begin(() => {
       this.edits = edits;
-      this.beginsWith(mp4, edits?.placeOf(0) ?? null);
+      // It would go nowhere beyond the length of the first entry.
+      this.beginsWith(edits ? `${mp4}&edits=none` : mp4, edits?.placeOf(0) ?? null);
     });
   }
 

@@ -2,8 +2,8 @@
  * What of an MP4 is shown: its edit list (ISO 14496-12, 8.6.6).
  *
  * The file of a replay begins with the keyframe before the first picture that is to be seen, and that of a reel has such a
- * beginning in front of each of its pieces. Firefox heeds one entry of the list, and shows what lies before it all the same,
- * as the beginning: so the page keeps to the list there.
+ * beginning in front of each of its pieces. Firefox heeds one entry of the list, shows what lies before it all the same, as
+ * the beginning, and goes nowhere beyond its length. So the page plays the file without the list there, and keeps to it itself.
  */
 
 import { newest } from "../newest";

@@ -157,8 +157,10 @@ export abstract class Picture implements Player {
    */
   private settle(): void {
     const { video } = this;
-    if (video.ended || video.seeking || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
-    video.currentTime = this.middle();
+    const place = this.middle();
+    // At the end of all that there is there may be nothing behind it.
+    const isThere = video.buffered.length > 0 && place < video.buffered.end(video.buffered.length - 1);
+    if (isThere && !video.seeking) video.currentTime = place;
   }
 
   /** A file is loaded, to begin at a place of it. */

@@ -49,7 +49,8 @@ function overlay(app: App): TemplateResult | typeof nothing {
   if (wayOf(channel, app.makesPreviews === true) === "stills") return html`${badge(app)} ${stills(app, channel, others)}`;
   if (!app.live) return message(strings.starting);
   if (app.live.trouble) return message(strings.pictureTrouble);
-  if (app.live.isWaiting) return message(strings.pictureWaits);
+  // Where nothing comes in any more, nothing is waited for.
+  if (app.live.isWaiting && channel.state === "recording") return message(strings.pictureWaits);
   const isPreview = playable(channel) !== "yes";
   return html`${badge(app)} ${isPreview ? why(strings.preview, "", strings.previewText(codecName(channel)), others) : nothing}`;
 }
