@@ -27,6 +27,7 @@ pub(crate) const MEDIA: &[Tool] = &[
     tool("ffprobe", "ffmpeg"),
     tool("mpv", "mpv"),
     tool("chromium", "chromium"),
+    tool("firefox-esr", "firefox-esr"),
     // The engine of Safari, what plays H.264 and AAC in it, and a screen for it: 53 MB, 40 s.
     tool("WebKitWebDriver", "webkit2gtk-driver"),
     tool(
@@ -35,7 +36,6 @@ pub(crate) const MEDIA: &[Tool] = &[
     ),
     tool("/usr/share/doc/gstreamer1.0-libav", "gstreamer1.0-libav"),
     tool("Xvfb", "xvfb"),
-    tool("firefox-esr", "firefox-esr"),
 ];
 
 /// OBS and a screen without a screen to run it on.
