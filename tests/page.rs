@@ -6,6 +6,8 @@
 mod actions;
 #[path = "page/bad_input.rs"]
 mod bad_input;
+#[path = "page/browsers.rs"]
+mod browsers;
 #[path = "page/devices.rs"]
 mod devices;
 #[path = "page/dock.rs"]
@@ -20,6 +22,8 @@ pub(crate) mod looks;
 mod network;
 #[path = "page/preview.rs"]
 mod preview;
+#[path = "page/safari.rs"]
+mod safari;
 
 use std::fs;
 
@@ -30,7 +34,7 @@ use crate::support::chromium::Chromium;
 use crate::support::http::post;
 use crate::support::server::{self, Server};
 use crate::support::window::Window;
-use crate::support::{card, eventually, ffmpeg, folder, text};
+use crate::support::{card, eventually, folder, text};
 
 const LAPTOP: (u32, u32) = (1280, 800);
 pub(crate) const LIVE: &str = "lookback-live video";
@@ -140,8 +144,10 @@ impl<W: Window> Stage<W> {
             self.browser.click("#play");
         }
         self.browser.until(&format!("{video}.paused"));
-        self.browser
-            .eval(&format!("{video}.currentTime = {seconds}"));
+        self.browser.eval(&format!(
+            "(() => {{ const position = document.querySelector('#position'); position.value = {seconds};
+               position.dispatchEvent(new Event('input')); }})()"
+        ));
         self.browser.until(&format!("!{video}.seeking"));
     }
 
@@ -157,140 +163,6 @@ impl<W: Window> Stage<W> {
         self.browser
             .until("document.querySelector('lookback-clip video')?.readyState >= 2");
     }
-}
-
-/// Somebody who never read a manual: sees live, goes back ten seconds, marks, saves, watches in slow motion, and downloads.
-#[test]
-fn a_moment_is_found_marked_saved_watched_slowly_and_taken_along() {
-    let stage = Stage::new(20.0, &[]);
-    let Stage {
-        browser, server, ..
-    } = &stage;
-
-    let live = stage.shown(LIVE);
-    browser.click("#back-10");
-    let back = eventually("an earlier picture", || {
-        Some(stage.shown(LIVE)).filter(|back| *back < live)
-    });
-    // A few pictures were shown in between.
-    assert!((150..=330).contains(&(live - back)), "{live} {back}");
-    browser.until("document.querySelector('#badge').textContent.includes('−')");
-
-    browser.click("#mark-in");
-    let marked = browser.eval(POSITION).as_f64().expect("a time");
-    browser.until(&format!("{POSITION} > {marked} + 2000"));
-    browser.click("#mark-out");
-    browser.until("/^2\\.\\d s marked$/.test(document.querySelector('#marked').textContent)");
-    browser.write("#name", "First goal");
-    browser.click("#save");
-    browser.until("document.querySelector('.card .name')?.textContent === 'First goal'");
-    let replays = stage.replays();
-    let [replay] = &replays[..] else {
-        panic!("{replays:?}")
-    };
-    assert_eq!(replay["name"], "First goal");
-    let duration = replay["duration_s"].as_f64().expect("a length");
-    assert!((2.0..3.0).contains(&duration), "{replay}");
-
-    // Recording has gone on meanwhile.
-    stage.open_replay(&replay["id"]);
-    let first = stage.shown(CLIP);
-    assert!(
-        (back..live).contains(&first),
-        "{first} is of the marked part"
-    );
-    browser.click(".speeds [data-speed='0.25']");
-    browser.until("document.querySelector('lookback-clip video').playbackRate === 0.25");
-    stage.stand_at(0.5);
-    let before = stage.shown(CLIP);
-    browser.click("#step-forward");
-    eventually("the next picture", || {
-        (stage.shown(CLIP) == before + 1).then_some(())
-    });
-
-    let downloads = browser.downloads();
-    browser.click("#download");
-    let path = format!("/replays/{}.mp4", replay["id"].as_str().expect("an id"));
-    let whole = server.get(&path).bytes();
-    let file = eventually("the file is there", || {
-        let mut files = fs::read_dir(&downloads).ok()?.filter_map(Result::ok);
-        let file = files.find(|file| file.path().extension().is_some_and(|end| end == "mp4"))?;
-        (fs::read(file.path()).ok()? == whole).then_some(file.path())
-    });
-    let name = file.file_name().expect("a name").to_string_lossy();
-    assert!(name.starts_with("First_goal"), "{name}");
-    assert!((ffmpeg::duration(text(&file)) - duration).abs() < 0.1);
-    assert_eq!(ffmpeg::complaints(text(&file)), "");
-
-    browser.click("#back-to-live");
-    stage.shows_live();
-    assert_eq!(browser.complaints(), Vec::<String>::new());
-}
-
-/// The same with the keyboard alone.
-#[test]
-fn keys_do_what_the_sheet_says() {
-    let stage = Stage::new(20.0, &[]);
-    let browser = &stage.browser;
-    let video = |what: &str| format!("document.querySelector('{LIVE}').{what}");
-    browser.press("?");
-    browser.until("document.querySelector('dialog[open] .keys')");
-    browser.press("Escape");
-    browser.until("!document.querySelector('dialog')");
-
-    browser.press("k");
-    browser.until(&video("paused"));
-    // A picture that was on its way comes after the pause; behind a step it stands.
-    browser.press(".");
-    browser.until(&format!("!{}", video("seeking")));
-    let still = stage.shown(LIVE);
-    browser.press(".");
-    eventually("one picture on", || {
-        (stage.shown(LIVE) == still + 1).then_some(())
-    });
-    browser.press(",");
-    eventually("and back", || (stage.shown(LIVE) == still).then_some(()));
-    for key in [".", ".", ".", ","] {
-        browser.press(key);
-    }
-    eventually("as many on as were asked for", || {
-        (stage.shown(LIVE) == still + 2).then_some(())
-    });
-    browser.press("j");
-    eventually("ten seconds back", || {
-        (stage.shown(LIVE).abs_diff(still + 2 - 300) <= 1).then_some(())
-    });
-    browser.press("i");
-    browser.press("ArrowRight");
-    browser.press("ArrowRight");
-    browser.press("o");
-    browser.until("document.querySelector('#marked').textContent === '2.0 s marked'");
-    browser.press("s");
-    browser.until("document.querySelectorAll('.card').length === 1");
-    browser.press("2");
-    browser.until("document.querySelectorAll('.card').length === 2");
-    let replays = stage.replays();
-    let lengths = [1, 0].map(|at: usize| replays[at]["duration_s"].as_f64().expect("a length"));
-    assert!(
-        (1.9..2.2).contains(&lengths[0]) && (9.5..10.5).contains(&lengths[1]),
-        "{lengths:?}"
-    );
-    // What is written into a field is no command.
-    browser.write("#name", "jjj kl?");
-    assert_eq!(
-        browser.eval("document.querySelector('#name').value"),
-        "jjj kl?"
-    );
-    browser.press("Escape");
-    browser.press("<");
-    browser.until(&video("playbackRate === 0.5"));
-    browser.press("End");
-    stage.shows_live();
-    browser.press("l");
-    browser.until("document.querySelector('#badge').textContent === 'Live'");
-    browser.press("m");
-    browser.until(&format!("!{}", video("muted")));
-    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 /// The timeline is dragged over, and zoomed.

@@ -51,7 +51,7 @@ fn it_fits_everywhere() {
 }
 
 #[track_caller]
-pub(crate) fn fits(browser: &Chromium, width: u32) {
+pub(crate) fn fits(browser: &impl Window, width: u32) {
     let wide = browser.eval(
         "[...document.querySelectorAll('lookback-page *')]
            .filter(element => element.getBoundingClientRect().right > innerWidth + 1

@@ -329,6 +329,11 @@ fn a_browser_that_plays_hls_by_itself() {
     let script = "delete window.MediaSource; delete window.ManagedMediaSource; delete window.WebKitMediaSource;";
     let stage = without(script);
     stage.shows_live();
+    // Where that fails it is begun anew.
+    stage.browser.eval(&format!(
+        "document.querySelector('{LIVE}').src = '/nothing'"
+    ));
+    stage.shows_live();
     assert_eq!(stage.browser.complaints(), Vec::<String>::new());
 }
 

@@ -3,26 +3,22 @@
 mod dock;
 mod hands;
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::fs;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket};
 
 use self::hands::mouse;
 use super::process::Process;
+use super::remote::Remote;
 use super::window::{Place, Window, decoded};
-use super::{DEADLINE, browser, eventually, ffmpeg, folder, qr, text};
+use super::{browser, eventually, ffmpeg, folder, qr, text};
 
 pub(crate) struct Chromium {
-    socket: RefCell<WebSocket<TcpStream>>,
-    session: String,
-    commands: Cell<u64>,
-    answers: RefCell<HashMap<u64, Value>>,
+    remote: Remote,
+    session: Option<String>,
     complaints: RefCell<Vec<String>>,
     /// What is being dragged, for whoever drops it.
     dragged: RefCell<Option<Value>>,
@@ -46,18 +42,10 @@ impl Chromium {
 
     fn started(start: Start, url: &str, (width, height): (u32, u32), script: &str) -> Self {
         let folder = folder();
-        let (process, address) = start(folder.path());
-        let stream = TcpStream::connect(&address.0).expect("it listens");
-        stream
-            .set_read_timeout(Some(DEADLINE))
-            .expect("a socket takes a time-out");
-        let (socket, _) = tungstenite::client(format!("ws://{}{}", address.0, address.1), stream)
-            .unwrap_or_else(|error| panic!("no WebSocket: {error}"));
+        let (process, (address, path)) = start(folder.path());
         let mut chromium = Self {
-            socket: RefCell::new(socket),
-            session: String::new(),
-            commands: Cell::new(0),
-            answers: RefCell::default(),
+            remote: Remote::connect(&address, &path),
+            session: None,
             complaints: RefCell::default(),
             dragged: RefCell::default(),
             _process: process,
@@ -71,7 +59,7 @@ impl Chromium {
         });
         let attach = json!({"targetId": target, "flatten": true});
         let session = chromium.command("Target.attachToTarget", attach)["sessionId"].clone();
-        chromium.session = session.as_str().expect("a session").to_owned();
+        chromium.session = Some(session.as_str().expect("a session").to_owned());
         for domain in ["Page", "Runtime", "Log"] {
             chromium.command(&format!("{domain}.enable"), json!({}));
         }
@@ -123,41 +111,18 @@ impl Chromium {
     }
 
     fn send(&self, method: &str, parameters: Value) -> u64 {
-        let id = self.commands.get() + 1;
-        self.commands.set(id);
-        let mut command = json!({"id": id, "method": method, "params": parameters});
-        if !self.session.is_empty() {
-            command["sessionId"] = self.session.as_str().into();
-        }
-        let message = Message::text(command.to_string());
-        self.socket
-            .borrow_mut()
-            .send(message)
-            .expect("chromium listens");
-        id
+        self.remote
+            .send(method, parameters, self.session.as_deref())
     }
 
     #[track_caller]
     fn answer(&self, id: u64) -> Value {
-        loop {
-            if let Some(mut told) = self.answers.borrow_mut().remove(&id) {
-                assert!(told["error"].is_null(), "{}", told["error"]);
-                return told["result"].take();
+        self.remote.answer(id, |mut event| {
+            if event["method"] == "Input.dragIntercepted" {
+                *self.dragged.borrow_mut() = Some(event["params"]["data"].take());
             }
-            let message = self.socket.borrow_mut().read().expect("chromium answers");
-            let Message::Text(text) = message else {
-                continue;
-            };
-            let mut told: Value = serde_json::from_str(&text).expect("JSON");
-            if let Some(id) = told["id"].as_u64() {
-                self.answers.borrow_mut().insert(id, told);
-                continue;
-            }
-            if told["method"] == "Input.dragIntercepted" {
-                *self.dragged.borrow_mut() = Some(told["params"]["data"].take());
-            }
-            self.complaints.borrow_mut().extend(complaint(&told));
-        }
+            self.complaints.borrow_mut().extend(complaint(&event));
+        })
     }
 }
 

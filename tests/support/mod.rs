@@ -8,6 +8,7 @@ pub(crate) mod cut;
 pub(crate) mod deck;
 pub(crate) mod events;
 pub(crate) mod ffmpeg;
+pub(crate) mod firefox;
 pub(crate) mod http;
 pub(crate) mod link;
 pub(crate) mod mpv;
@@ -15,8 +16,10 @@ pub(crate) mod obs;
 pub(crate) mod process;
 pub(crate) mod qr;
 pub(crate) mod reader;
+pub(crate) mod remote;
 pub(crate) mod screen;
 pub(crate) mod server;
+pub(crate) mod webkit;
 pub(crate) mod window;
 pub(crate) mod wine;
 

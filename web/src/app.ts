@@ -100,7 +100,7 @@ export class App {
     this.stop?.();
     this.stop = null;
     this.access = "none";
-    this.changed();
+    this.show(null);
   }
 
   /** Whether this browser has shown a token. */
@@ -128,6 +128,11 @@ export class App {
   get moment(): number | null {
     const { replay, clip } = this;
     return replay && clip ? Date.parse(replay.start) + clip.time * 1000 : (this.live?.time ?? null);
+  }
+
+  /** Whether what is being recorded is seen: phones stop pictures that are out of sight, which still belong there. */
+  get isLive(): boolean {
+    return this.live !== null && this.live.follows && !this.live.isPaused;
   }
 
   window(): Span | null {
@@ -366,6 +371,12 @@ export class App {
     this.volume = volume;
     remembered.isMuted = isMuted;
     remembered.volume = volume;
+    this.changed();
+  }
+
+  /** The browser lets nothing be heard before somebody asks for it: that is seen, and is nothing to be remembered. */
+  silence(): void {
+    this.isMuted = true;
     this.changed();
   }
 

@@ -46,7 +46,7 @@ const KEYS: Record<string, Run> = {
   "-": () => timelineElement()?.zoom("out"),
   "0": () => timelineElement()?.zoom("whole"),
   m: (app) => app.setSound(!app.isMuted),
-  f: () => fullscreen(),
+  f: (app) => fullscreen(app),
   escape: toLive,
   "?": (app) => app.show({ kind: "help" }),
   ...Object.fromEntries(

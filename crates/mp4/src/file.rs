@@ -45,6 +45,19 @@ impl Mp4 {
     /// # Errors
     /// If the clip had to be let go, if an MP4 cannot carry it, or if nothing lies in what is shown.
     pub fn new(clip: &Arc<Clip>, shown: &[Range<Ticks>]) -> Result<Self, Error> {
+        Self::presented(clip, shown, false)
+    }
+
+    /// The same samples, and nothing says that only some of them are shown: for a player that makes something else of
+    /// an edit list. It still says which track begins later.
+    ///
+    /// # Errors
+    /// As with [`new`](Self::new).
+    pub fn uncut(clip: &Arc<Clip>, shown: &[Range<Ticks>]) -> Result<Self, Error> {
+        Self::presented(clip, shown, true)
+    }
+
+    fn presented(clip: &Arc<Clip>, shown: &[Range<Ticks>], is_uncut: bool) -> Result<Self, Error> {
         let wanted = match shown {
             [] => Wanted::Whole,
             [first, ..] => Wanted::Shown(first.start..shown[shown.len() - 1].end),
@@ -52,8 +65,8 @@ impl Mp4 {
         let scan = Scan::new(clip, &wanted)?;
         let presentation = Presentation {
             shown: match shown {
-                [] => vec![scan.start..Ticks(i64::MAX)],
-                some => some.to_vec(),
+                some @ [_, ..] if !is_uncut => some.to_vec(),
+                _ => vec![scan.start..Ticks(i64::MAX)],
             },
             recorded: since_1904(clip),
         };
@@ -62,10 +75,11 @@ impl Mp4 {
             .iter()
             .map(|span| format!("-{}-{}", span.start.0, span.end.0))
             .collect();
+        let uncut = if is_uncut { "-uncut" } else { "" };
         let bytes = size_of::<Plan>() + header.len() + scan.content.bytes();
         let plan = Plan {
             id: clip.id().to_owned(),
-            tag: format!("\"{}{part}.mp4.{FORMAT_VERSION}\"", clip.id()),
+            tag: format!("\"{}{part}{uncut}.mp4.{FORMAT_VERSION}\"", clip.id()),
             header,
             content: scan.content,
             left_out: scan.left_out,

@@ -6,8 +6,9 @@
 import type Hls from "hls.js";
 
 import { playsPreviews } from "./codecs";
+import type { Edits } from "./edits";
 import { forPreviews } from "./hls";
-import { Picture } from "./picture";
+import { IS_GECKO, Picture } from "./picture";
 
 export interface Addresses {
   mp4: string;
@@ -20,9 +21,11 @@ export class Clip extends Picture {
 
   private hls: Hls | null = null;
   private addresses: Addresses | null = null;
+  /** What of the file is to be seen, where the browser does not know. */
+  private edits: Edits | null = null;
 
-  constructor(video: HTMLVideoElement, changed: () => void) {
-    super(video, changed);
+  constructor(video: HTMLVideoElement, changed: () => void, silenced: () => void) {
+    super(video, changed, silenced);
     video.addEventListener("timeupdate", changed);
     video.addEventListener("error", () => {
       if (video.error !== null) this.failed();
@@ -36,20 +39,24 @@ export class Clip extends Picture {
   load(addresses: Addresses): void {
     this.addresses = addresses;
     this.shows = "all";
-    this.begin(() => (this.video.src = addresses.mp4));
+    if (IS_GECKO) void this.openByEdits(addresses);
+    else this.open(addresses, null);
   }
 
   get time(): number {
-    return this.video.currentTime;
+    const { currentTime } = this.video;
+    return this.edits?.timeOf(currentTime) ?? currentTime;
   }
 
   get duration(): number {
+    if (this.edits) return this.edits.duration;
     return Number.isFinite(this.video.duration) ? this.video.duration : 0;
   }
 
   seek(seconds: number): void {
     // Not behind the last picture: a browser would show nothing there.
-    this.video.currentTime = Math.max(0, Math.min(seconds, this.duration - 0.5 / this.fps));
+    const time = Math.max(0, Math.min(seconds, this.duration - 0.5 / this.fps));
+    this.video.currentTime = this.edits?.placeOf(time) ?? time;
   }
 
   by(seconds: number): void {
@@ -64,6 +71,28 @@ export class Clip extends Picture {
   end(): void {
     this.addresses = null;
     this.unload();
+  }
+
+  protected override near(place: number, isBack: boolean): number {
+    return this.edits?.near(place, isBack, 1 / this.fps) ?? super.near(place, isBack);
+  }
+
+  protected override seen(place: number): void {
+    const near = this.edits?.near(place) ?? place;
+    if (near !== place) this.video.currentTime = near;
+  }
+
+  private async openByEdits(addresses: Addresses): Promise<void> {
+    const edits = await import("./edits").then(({ editsOf }) => editsOf(addresses.mp4)).catch(() => null);
+    if (this.addresses === addresses) this.open(addresses, edits);
+  }
+
+  private open({ mp4 }: Addresses, edits: Edits | null): void {
+    this.begin(() => {
+      this.edits = edits;
+      // It would go nowhere beyond the length of the first entry.
+      this.beginsWith(edits ? `${mp4}&edits=none` : mp4, edits?.placeOf(0) ?? null);
+    });
   }
 
   private failed(): void {
@@ -95,6 +124,7 @@ export class Clip extends Picture {
     const { speed } = this;
     this.hls?.destroy();
     this.hls = null;
+    this.edits = null;
     load();
     this.speed = speed;
     this.play();

@@ -51,6 +51,7 @@ export class Live extends Picture implements Window {
   private hurries = false;
   private rests = false;
   private chosen = 0;
+  private mendedAt: number | null = null;
   /** Where to go as soon as there is a picture. */
   private wanted: number | null = null;
 
@@ -59,18 +60,25 @@ export class Live extends Picture implements Window {
     private readonly url: string,
     private readonly form: Form,
     changed: () => void,
+    silenced: () => void,
   ) {
-    super(video, changed);
+    super(video, changed, silenced);
     video.addEventListener("timeupdate", () => this.keepUp());
     video.addEventListener("waiting", () => this.wait());
     for (const event of ["playing", "pause", "emptied"]) video.addEventListener(event, () => this.waitNoLonger());
+    // hls.js tells of its own errors.
+    video.addEventListener("error", () => {
+      if (!this.hls && video.error !== null) this.again();
+    });
     video.addEventListener("loadedmetadata", () => {
+      if (!this.hls) this.trouble = false;
       if (this.wanted !== null) this.seek(this.wanted);
     });
     void this.load();
   }
 
   get time(): number | null {
+    if (this.wanted !== null) return this.wanted;
     const at = this.video.currentTime;
     const fragments = this.fragments();
     if (fragments) {
@@ -206,12 +214,17 @@ export class Live extends Picture implements Window {
       if (!fatal) return;
       if (type === Player.ErrorTypes.MEDIA_ERROR && !this.trouble) {
         this.trouble = true;
-        hls.recoverMediaError();
+        this.mend(hls);
       } else {
         this.again();
       }
     });
-    hls.on(Player.Events.FRAG_BUFFERED, () => {
+    hls.on(Player.Events.FRAG_BUFFERED, (_, { frag, part, id }) => {
+      if (id === "main" && this.isLost(hls, part ?? frag)) {
+        // It is not to be passed over the next time.
+        frag.gap = false;
+        return this.mend(hls);
+      }
       if (this.trouble) {
         this.trouble = false;
         this.changed();
@@ -267,6 +280,22 @@ export class Live extends Picture implements Window {
     if (!this.isWaiting) return;
     this.isWaiting = false;
     this.changed();
+  }
+
+  /** What GStreamer's WebKit was given first is where its world begins: it drops what lies before, and says nothing. */
+  private isLost(hls: Hls, { start, duration }: { start: number; duration: number }): boolean {
+    const at = this.video.currentTime;
+    const isMeant = this.video.seeking && start <= at && at < start + duration;
+    return isMeant && at !== this.mendedAt && hls.mainForwardBufferInfo?.len === 0;
+  }
+
+  /** Goes on with decoders that know of nothing. */
+  private mend(hls: Hls): void {
+    const { paused, currentTime } = this.video;
+    this.mendedAt = currentTime;
+    this.wanted ??= this.follows ? null : this.time;
+    hls.recoverMediaError();
+    if (!paused) this.play();
   }
 
   /** Begins anew, at the same place. */

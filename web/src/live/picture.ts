@@ -2,6 +2,11 @@
 
 export const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
 
+/** Firefox shows and tells of pictures in ways of its own. */
+export const IS_GECKO = navigator.userAgent.includes("Gecko/");
+/** It takes a place that it was sent to for the beginning of the picture there, but for rounding. */
+const SAME_S = 0.000_01;
+
 /** What buttons and keys can do with anything that is watched. */
 export interface Player {
   readonly isPaused: boolean;
@@ -53,13 +58,16 @@ export function nextSpeed(now: number, step: 1 | -1): number {
 }
 
 export abstract class Picture implements Player {
+  /** `silenced` is told that the browser lets nothing be heard before somebody asks for it. */
   constructor(
     readonly video: HTMLVideoElement,
     protected readonly changed: () => void,
+    private readonly silenced: () => void,
   ) {
     for (const event of ["play", "pause", "ratechange", "volumechange", "loadeddata", "seeked", "waiting", "playing"]) {
       video.addEventListener(event, changed);
     }
+    video.addEventListener("seeking", () => this.left());
     this.watch();
   }
 
@@ -86,17 +94,25 @@ export abstract class Picture implements Player {
   }
 
   play(): void {
-    // A browser that wants to be asked for sound first gets the picture without it.
+    // A browser that wants to be asked for sound first gets the picture without it; one that saves power may play nothing.
     void this.video.play().catch((error: unknown) => {
-      if (error instanceof DOMException && error.name === "NotAllowedError" && !this.video.muted) {
-        this.video.muted = true;
-        void this.video.play().catch(() => undefined);
-      }
+      if (!(error instanceof DOMException && error.name === "NotAllowedError")) return;
+      this.video.muted = true;
+      this.silenced();
+      void this.video.play().catch(() => undefined);
     });
   }
 
   pause(): void {
+    if (this.isPaused) return;
     this.video.pause();
+    if (IS_GECKO || this.shown === null) this.settle();
+  }
+
+  /** All that phones fill the screen with is a video, with buttons of their own. */
+  fillScreen(): void {
+    const video: HTMLVideoElement & { webkitEnterFullscreen?: () => void } = this.video;
+    if (video.readyState > 0) video.webkitEnterFullscreen?.();
   }
 
   toggle(): void {
@@ -108,27 +124,67 @@ export abstract class Picture implements Player {
   step(pictures: number): void {
     this.pause();
     const { video } = this;
-    const { seekable } = video;
-    const last = seekable.length > 0 ? seekable.end(seekable.length - 1) - 1 / this.fps : Infinity;
-    const from = this.stepped ?? this.shown ?? video.currentTime;
-    this.stepped = Math.max(0, Math.min(last, from + pictures / this.fps));
-    video.currentTime = this.stepped + 0.5 / this.fps;
+    video.currentTime = this.near(this.middle() + pictures / this.fps, pictures < 0);
+    if (!IS_GECKO) this.shown = null;
   }
 
-  /** Where the picture begins that is seen, and the one that was stepped to, as long as it is not. */
+  /** Where there is something to be seen. */
+  protected near(place: number, _isBack: boolean): number {
+    const { seekable } = this.video;
+    const half = 0.5 / this.fps;
+    const last = seekable.length > 0 ? seekable.end(seekable.length - 1) - half : Infinity;
+    return Math.max(half, Math.min(last, place));
+  }
+
+  /** The picture at a place has come. */
+  protected seen(_place: number): void {}
+
+  /** Where a picture begins, the last that was told of since somebody went elsewhere; and where it was sent to at last. */
   private shown: number | null = null;
-  private stepped: number | null = null;
+  private sentTo: number | null = null;
+
+  /** The middle of the picture that is seen; as long as it is not told of, the time is as far within it as it was sent there. */
+  private middle(): number {
+    const { currentTime } = this.video;
+    if (this.shown === null) return currentTime;
+    const since = IS_GECKO ? Math.floor((currentTime - this.shown) * this.fps + 0.001) : 0;
+    return this.shown + (since + 0.5) / this.fps;
+  }
+
+  /**
+   * Firefox still shows a picture or two when it has stopped, and GStreamer's WebKit, which tells of none, one: they are
+   * brought back to the one where they stand.
+   */
+  private settle(): void {
+    const { video } = this;
+    const place = this.middle();
+    // At the end of all that there is there may be nothing behind it.
+    const isThere = video.buffered.length > 0 && place < video.buffered.end(video.buffered.length - 1);
+    if (isThere && !video.seeking) video.currentTime = place;
+  }
+
+  /** A file is loaded, to begin at a place of it. */
+  protected beginsWith(url: string, place: number | null): void {
+    this.video.src = url;
+    if (!IS_GECKO) return;
+    // Its first picture begins there, whichever is shown first.
+    this.shown = 0;
+    this.sentTo = place;
+    if (place !== null) this.video.currentTime = place;
+  }
+
+  private left(): void {
+    this.sentTo = this.video.currentTime;
+    if (!IS_GECKO) this.shown = null;
+  }
 
   /** A browser that tells of each picture tells where it begins, though somewhat later than it shows it. */
   private watch(): void {
     const { video } = this;
-    if (!video.requestVideoFrameCallback) {
-      video.addEventListener("seeked", () => (this.stepped = null));
-      return;
-    }
-    video.requestVideoFrameCallback((_, { mediaTime }) => {
-      this.shown = mediaTime;
-      if (!video.seeking) this.stepped = null;
+    video.requestVideoFrameCallback?.((_, { mediaTime }) => {
+      const isPlace = IS_GECKO && this.sentTo !== null && Math.abs(mediaTime - this.sentTo) < SAME_S;
+      if (!isPlace && !video.seeking) this.shown = mediaTime;
+      this.seen(mediaTime);
       this.watch();
     });
   }

@@ -19,7 +19,7 @@ export class ClipElement extends HTMLElement {
     this.app = app;
     if (this.shown !== addresses.mp4) {
       this.shown = addresses.mp4;
-      this.clip ??= new Clip(this.video, app.changed);
+      this.clip ??= new Clip(this.video, app.changed, () => app.silence());
       this.clip.load(addresses);
     }
     this.video.muted = app.isMuted;

@@ -61,8 +61,9 @@ export class LiveElement extends HTMLElement {
     this.video.hidden = !moves;
     this.image.hidden = moves;
     const url = `/hls/${encodeURIComponent(channel)}/${way === "preview" ? "preview" : "index"}.m3u8`;
+    const form = way === "preview" ? "preview" : known.audio.length > 1 ? "apart" : "whole";
     this.shown = moves
-      ? new Live(this.video, url, way === "preview" ? "preview" : known.audio.length > 1 ? "apart" : "whole", app.changed)
+      ? new Live(this.video, url, form, app.changed, () => app.silence())
       : new Stills(this.image, channel, () => app.store.window(channel), app.changed);
   }
 

@@ -18,7 +18,7 @@ export function players({ hasToken }: App, name: string, path: string): Template
   const address = hasToken ? `"${location.origin}${path}?token=${strings.tokenHere}"` : location.origin + path;
   const command = (player: string): TemplateResult => {
     const line = `${player} ${address}`;
-    return html`<button class="command" title=${strings.copy} @click=${() => void navigator.clipboard?.writeText(line)}>
+    return html`<button class="command" title=${strings.copy} @click=${() => copy(line)}>
       <code>${line}</code>
     </button>`;
   };
@@ -30,6 +30,17 @@ export function players({ hasToken }: App, name: string, path: string): Template
   </div>`;
 }
 
+function copy(text: string): void {
+  if (navigator.clipboard) return void navigator.clipboard.writeText(text);
+  // Over a network without encryption browsers have this way alone.
+  const field = document.createElement("textarea");
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
 /** A list of the one address: players take such files as theirs, and browsers hand them over. */
 function open(name: string, address: string): void {
   const list = new Blob([`#EXTM3U\n#EXTINF:-1,${name}\n${address}\n`], { type: "audio/x-mpegurl" });
@@ -37,5 +48,6 @@ function open(name: string, address: string): void {
   link.href = URL.createObjectURL(list);
   link.download = `${name.replace(/[^\p{L}\p{N}_-]+/gu, "_")}.m3u`;
   link.click();
-  URL.revokeObjectURL(link.href);
+  // Safari reads it a while after the click.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -5,7 +5,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { App } from "../app";
 import { clock, length, speed } from "../format";
 import { codecName, playable, wayOf } from "../live/codecs";
-import { SPEEDS } from "../live/picture";
+import { Picture, SPEEDS } from "../live/picture";
 import type { Channel } from "../protocol";
 import { strings } from "../strings";
 import type { Model, TimelineElement } from "../timeline/element";
@@ -49,7 +49,8 @@ function overlay(app: App): TemplateResult | typeof nothing {
   if (wayOf(channel, app.makesPreviews === true) === "stills") return html`${badge(app)} ${stills(app, channel, others)}`;
   if (!app.live) return message(strings.starting);
   if (app.live.trouble) return message(strings.pictureTrouble);
-  if (app.live.isWaiting) return message(strings.pictureWaits);
+  // Where nothing comes in any more, nothing is waited for.
+  if (app.live.isWaiting && channel.state === "recording") return message(strings.pictureWaits);
   const isPreview = playable(channel) !== "yes";
   return html`${badge(app)} ${isPreview ? why(strings.preview, "", strings.previewText(codecName(channel)), others) : nothing}`;
 }
@@ -72,7 +73,7 @@ function badge(app: App): TemplateResult | typeof nothing {
   const { live } = app;
   const window = app.window();
   if (!live || !window) return nothing;
-  if (live.follows) {
+  if (app.isLive) {
     const isRecording = app.store.channel(app.channel)?.state === "recording";
     return html`<span class="badge ${isRecording ? "live" : ""}" id="badge">${isRecording ? strings.live : strings.channelStates[app.store.channel(app.channel)!.state]}</span>`;
   }
@@ -109,11 +110,11 @@ function transport(app: App): TemplateResult {
     <div class="group end">
       ${app.replay
         ? nothing
-        : html`<button id="live" class="live-button" aria-pressed=${app.live?.follows ? "true" : "false"} title="${strings.toLive} (End)" ?disabled=${!app.live} @click=${() => toLive(app)}>
+        : html`<button id="live" class="live-button" aria-pressed=${app.isLive ? "true" : "false"} title="${strings.toLive} (End)" ?disabled=${!app.live} @click=${() => toLive(app)}>
             <span class="dot" aria-hidden="true"></span>${strings.live}
           </button>`}
       ${sound(app)}
-      <button id="fullscreen" class="quiet" title="${strings.fullscreen} (F)" aria-label=${strings.fullscreen} @click=${() => fullscreen()}>${icon("fullscreen")}</button>
+      <button id="fullscreen" class="quiet" title="${strings.fullscreen} (F)" aria-label=${strings.fullscreen} @click=${() => fullscreen(app)}>${icon("fullscreen")}</button>
     </div>
   </div>`;
 }
@@ -140,10 +141,11 @@ function sounds({ live }: App): TemplateResult | typeof nothing {
   </select>`;
 }
 
-export function fullscreen(): void {
+export function fullscreen({ picture }: App): void {
   const screen = document.querySelector(".screen");
   if (document.fullscreenElement) void document.exitFullscreen();
-  else void screen?.requestFullscreen?.().catch(() => undefined);
+  else if (screen?.requestFullscreen) void screen.requestFullscreen().catch(() => undefined);
+  else if (picture instanceof Picture) picture.fillScreen();
 }
 
 /** Also the timeline comes back, wherever somebody has looked. */
@@ -165,7 +167,7 @@ function timeline(app: App): TemplateResult {
     replays: () => app.replaySpans(),
     marks: app.marks,
     position: () => app.moment,
-    isLive: app.replay === null && (app.live?.follows ?? true),
+    isLive: app.replay === null && (app.live === null || app.isLive),
     seek: (moment) => {
       app.view(null);
       app.live?.seek(moment);

@@ -51,6 +51,7 @@ pub(super) async fn video(
         let file = ClipFile {
             clip: &clip,
             shown: &[],
+            is_uncut: false,
             name: clip.channel(),
             caching: "no-store",
         };
@@ -87,6 +88,7 @@ pub(super) async fn clip(
     let file = ClipFile {
         clip: &clip,
         shown: &[],
+        is_uncut: false,
         name: clip.channel(),
         caching: IMMUTABLE,
     };
@@ -98,6 +100,8 @@ pub(super) struct ClipFile<'a> {
     pub(super) clip: &'a Arc<Clip>,
     /// What is to be seen of it; nothing: all. A transport stream cannot say so.
     pub(super) shown: &'a [Range<Ticks>],
+    /// Whether an MP4 says nothing of that.
+    pub(super) is_uncut: bool,
     /// What the file is called, before the time and the ending.
     pub(super) name: &'a str,
     pub(super) caching: &'static str,
@@ -123,7 +127,8 @@ impl ClipFile<'_> {
                 stored(headers, &tag, self.about("ts", MPEG_TS), self.clip)
             }
             Form::Mp4 => {
-                let mp4 = Arc::new(app.plans.mp4(self.clip, self.shown).await?);
+                let mp4 = app.plans.mp4(self.clip, self.shown, self.is_uncut).await?;
+                let mp4 = Arc::new(mp4);
                 let mut head = self.about("mp4", "video/mp4");
                 let missing: Vec<String> = mp4.left_out().iter().map(ToString::to_string).collect();
                 if !missing.is_empty() {

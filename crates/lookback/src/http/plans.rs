@@ -21,6 +21,7 @@ pub(crate) struct Plans(Mutex<Vec<Kept>>);
 struct Kept {
     clip: Weak<Clip>,
     shown: Vec<Range<Ticks>>,
+    is_uncut: bool,
     plan: Arc<OnceCell<Arc<Plan>>>,
 }
 
@@ -28,17 +29,19 @@ struct Kept {
 const PLANS_MAX: usize = 64;
 
 impl Plans {
-    /// The MP4 of a clip, of which this is shown. Those who ask at the same time wait for the same look at it.
+    /// The MP4 of a clip, of which this is shown, or all that has to be in it for that. Those who ask at the same time wait for the same look at it.
     pub(super) async fn mp4(
         &self,
         clip: &Arc<Clip>,
         shown: &[Range<Ticks>],
+        is_uncut: bool,
     ) -> Result<Mp4, Problem> {
-        let cell = self.cell(clip, shown);
+        let cell = self.cell(clip, shown, is_uncut);
         let plan = cell
             .get_or_try_init(|| async {
                 let (clip, shown) = (Arc::clone(clip), shown.to_vec());
-                let made = task::spawn_blocking(move || Mp4::new(&clip, &shown)).await;
+                let make = if is_uncut { Mp4::uncut } else { Mp4::new };
+                let made = task::spawn_blocking(move || make(&clip, &shown)).await;
                 let mp4 = made.map_err(|_| Problem::mp4_fault())??;
                 Ok::<_, Problem>(Arc::clone(mp4.plan()))
             })
@@ -51,17 +54,24 @@ impl Plans {
         self.lock().retain(|kept| kept.clip.strong_count() > 0);
     }
 
-    fn cell(&self, clip: &Arc<Clip>, shown: &[Range<Ticks>]) -> Arc<OnceCell<Arc<Plan>>> {
+    fn cell(
+        &self,
+        clip: &Arc<Clip>,
+        shown: &[Range<Ticks>],
+        is_uncut: bool,
+    ) -> Arc<OnceCell<Arc<Plan>>> {
         self.expire();
         let mut all = self.lock();
         let known = all.iter().position(|kept| {
-            std::ptr::eq(kept.clip.as_ptr(), Arc::as_ptr(clip)) && kept.shown == shown
+            let is_of_clip = std::ptr::eq(kept.clip.as_ptr(), Arc::as_ptr(clip));
+            is_of_clip && kept.shown == shown && kept.is_uncut == is_uncut
         });
         let kept = match known {
             Some(at) => all.remove(at),
             None => Kept {
                 clip: Arc::downgrade(clip),
                 shown: shown.to_vec(),
+                is_uncut,
                 plan: Arc::default(),
             },
         };

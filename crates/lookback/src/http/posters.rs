@@ -52,6 +52,7 @@ pub(super) async fn of_clip(
     let file = ClipFile {
         clip,
         shown: &[],
+        is_uncut: false,
         name: clip.channel(),
         caching: media::IMMUTABLE,
     };
@@ -69,6 +70,7 @@ pub(super) async fn of_replay(
     let file = ClipFile {
         clip,
         shown: &[],
+        is_uncut: false,
         name: &text::file_name(replay.name()),
         caching: media::MAY_CHANGE,
     };

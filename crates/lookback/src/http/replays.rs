@@ -151,7 +151,7 @@ pub(super) async fn join(
 pub(super) async fn media(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
-    Words(AngleOf { channel, .. }): Words<AngleOf>,
+    Words(FileOf { channel, edits, .. }): Words<FileOf>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if let Some(id) = file.strip_suffix(".jpg") {
@@ -168,6 +168,7 @@ pub(super) async fn media(
     let file = ClipFile {
         clip: &rendition.clip,
         shown: &rendition.shown,
+        is_uncut: edits == Some(Edits::None),
         name: &name,
         caching: media::MAY_CHANGE,
     };
@@ -360,6 +361,22 @@ pub(super) struct AngleOf {
     /// Nothing to the server: a browser plays an address again from what it has, unless it is another one.
     #[serde(rename = "rev")]
     _rev: Option<String>,
+}
+
+/// Which angle is meant, and whether its MP4 says what of it is shown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileOf {
+    channel: Option<String>,
+    edits: Option<Edits>,
+    #[serde(rename = "rev")]
+    _rev: Option<String>,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Edits {
+    None,
 }
 
 /// What is looked for: all that is given must be so.

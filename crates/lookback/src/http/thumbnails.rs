@@ -65,6 +65,7 @@ pub(super) async fn thumbnail(
     let file = ClipFile {
         clip: &keyframe.clip,
         shown: &[],
+        is_uncut: false,
         name: channel.name(),
         caching: match is_for_ever {
             true => media::IMMUTABLE,

@@ -243,6 +243,46 @@ fn what_is_shown_is_exact_to_the_picture() {
     assert!((sound - seen).abs() <= 1, "{sound} {seen}");
 }
 
+/// For a player that makes something else of edit lists.
+#[test]
+fn all_of_a_part_is_shown_when_it_is_uncut() {
+    let sound = cut_sound(&sound(90), START + 4320, &[67]);
+    let recorded = record(&pictures(60, 10), &sound);
+    let at = |picture: i64| Ticks(START + picture * FRAME);
+    // The sound begins behind the keyframe.
+    for span in [at(1)..at(30), at(15)..at(30)] {
+        let cut = Mp4::new(&recorded.clip, std::slice::from_ref(&span)).expect("an MP4");
+        let uncut = Mp4::uncut(&recorded.clip, std::slice::from_ref(&span)).expect("an MP4");
+        assert_ne!(cut.tag(), uncut.tag());
+        let [cut, uncut] = [cut, uncut].map(|mp4| tracks(&read_all(&mp4, usize::MAX)));
+        // How much later sound begins than pictures, in seconds.
+        let lag = |tracks: &[Track]| {
+            let starts = [0, 1].map(|at| {
+                let (mut empty, scale) = (0.0, [90_000.0, 48_000.0][at]);
+                for (duration, from) in &tracks[at].edits {
+                    match from {
+                        None => empty += *duration as f64 / 90_000.0,
+                        Some(from) => return empty - *from as f64 / scale,
+                    }
+                }
+                empty
+            });
+            starts[1] - starts[0]
+        };
+        assert!((lag(&cut) - lag(&uncut)).abs() < 0.000_1);
+        for (cut, uncut) in cut.iter().zip(&uncut) {
+            assert_eq!(bytes(&cut.samples), bytes(&uncut.samples));
+            assert_eq!(uncut.edits.last().and_then(|edit| edit.1), Some(0));
+        }
+        assert_eq!(
+            uncut[0].edits.len(),
+            1,
+            "pictures come first: {:?}",
+            uncut[0].edits
+        );
+    }
+}
+
 #[test]
 fn pictures_in_front_of_the_first_keyframe_stay_out() {
     // B pictures behind the second key are shown before it, and refer across it.
