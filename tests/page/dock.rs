@@ -1,6 +1,8 @@
 //! As a dock of an older OBS: 300 points wide, in Chromium 102. What that does not know is not used, and what it plays is what
 //! others play.
 
+use std::fs;
+
 use serde_json::json;
 
 use super::{CLIP, LIVE, POSITION, Stage, looks};
@@ -91,4 +93,27 @@ fn everything_is_done_in_an_older_dock() {
     browser.picture("older-dock-below");
     stage.shows_live();
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// A dock takes no downloads, and leaves to the system's browser what opens a window.
+#[test]
+fn downloads_are_left_to_the_systems_browser() {
+    let folder = folder();
+    let mut command = server::command(folder.path(), &["demo", "--listen=127.0.0.1:0"]);
+    let server = Server::spawn(folder.path(), &mut command);
+    server.wait_for_window(3.0);
+    // As obs-browser makes itself known.
+    let stage = Stage::changed_by("window.obsstudio = {};", server, folder);
+    let browser = &stage.browser;
+    let replay = stage.keep(&json!({"last": "2s"}));
+    stage.open_replay(&replay["id"]);
+    let downloads = browser.downloads();
+    browser.click("#download");
+    eventually("another window shows it", || {
+        let path = format!("/replays/{}.mp4", replay["id"].as_str()?);
+        let mut pages = browser.pages().into_iter();
+        pages.find(|page| page["url"].as_str().is_some_and(|url| url.ends_with(&path)))
+    });
+    let files = fs::read_dir(downloads).map_or(0, Iterator::count);
+    assert_eq!(files, 0);
 }

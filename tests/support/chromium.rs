@@ -40,6 +40,14 @@ impl Chromium {
         Self::started(dock::start, url, size, "")
     }
 
+    /// All pages that are open.
+    pub(crate) fn pages(&self) -> Vec<Value> {
+        let targets = self.command("Target.getTargets", json!({}));
+        let targets = targets["targetInfos"].as_array().expect("a list").iter();
+        let pages = targets.filter(|target| target["type"] == "page");
+        pages.cloned().collect()
+    }
+
     fn started(start: Start, url: &str, (width, height): (u32, u32), script: &str) -> Self {
         let folder = folder();
         let (process, (address, path)) = start(folder.path());
@@ -52,10 +60,7 @@ impl Chromium {
             folder,
         };
         let target = eventually("there is a page", || {
-            let targets = chromium.command("Target.getTargets", json!({}));
-            let mut targets = targets["targetInfos"].as_array()?.iter();
-            let page = targets.find(|target| target["type"] == "page")?;
-            Some(page["targetId"].clone())
+            Some(chromium.pages().first()?["targetId"].clone())
         });
         let attach = json!({"targetId": target, "flatten": true});
         let session = chromium.command("Target.attachToTarget", attach)["sessionId"].clone();

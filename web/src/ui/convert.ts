@@ -6,6 +6,7 @@ import type { App } from "../app";
 import { bytes, length } from "../format";
 import type { Job, Parameter, Preset } from "../protocol";
 import { strings } from "../strings";
+import { IS_DOCK } from "./dock";
 import { icon } from "./icons";
 import { dialog } from "./dialog";
 
@@ -114,7 +115,7 @@ function outcome(job: Job): TemplateResult {
   const { result, progress, state } = job;
   if (result?.dropped) return html`<span class="state">${strings.jobDropped}</span>`;
   if (result?.url) {
-    return html`<a class="button small primary" href=${result.url} download>${icon("download")}${strings.downloadResult(bytes(result.bytes))}</a>`;
+    return html`<a class="button small primary" href=${result.url} ?download=${!IS_DOCK} target=${IS_DOCK ? "_blank" : nothing}>${icon("download")}${strings.downloadResult(bytes(result.bytes))}</a>`;
   }
   if (result?.library) return html`<span class="state" title=${result.library}>${strings.jobInLibrary}, ${bytes(result.bytes)}</span>`;
   if (state === "running" && progress) {

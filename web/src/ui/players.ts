@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 
 import type { App } from "../app";
 import { strings } from "../strings";
+import { IS_DOCK } from "./dock";
 
 /** A badge that says what is seen in place of the picture; it unfolds to why, and with what else that can be watched. */
 export function why(label: string, title: string, text: string, others: TemplateResult, isOpen = false): TemplateResult {
@@ -23,7 +24,7 @@ export function players({ hasToken }: App, name: string, path: string): Template
     </button>`;
   };
   return html`<div class="group">
-    ${hasToken
+    ${hasToken || IS_DOCK
       ? nothing
       : html`<button class="command" data-open=${address} title=${strings.openInPlayerTip} @click=${() => open(name, address)}>${strings.openInPlayer}</button>`}
     ${command("mpv")} ${command("vlc")}

@@ -7,6 +7,7 @@ import type { App } from "../app";
 import { clock, length } from "../format";
 import type { Replay } from "../protocol";
 import { strings } from "../strings";
+import { IS_DOCK } from "./dock";
 import { icon } from "./icons";
 import { file, hide } from "./viewer";
 
@@ -75,7 +76,7 @@ function card(app: App, replay: Replay): TemplateResult {
         ? html`<button class="quiet small" title=${strings.putOnAir} aria-label=${strings.putOnAirOf(replay.name)} @click=${() => app.putOnAir(replay.id)}>${icon("onAir")}</button>
             <button class="quiet small" title=${strings.addToReel} aria-label="${strings.addToReel}: ${replay.name}" ?disabled=${replay.growing} @click=${() => app.addToReel(replay.id)}>${icon("add")}</button>`
         : nothing}
-      <a class="button quiet small" title=${strings.download} aria-label=${strings.downloadOf(replay.name)} href=${file(replay, "mp4")} download>${icon("download")}</a>
+      <a class="button quiet small" title=${strings.download} aria-label=${strings.downloadOf(replay.name)} href=${file(replay, "mp4")} ?download=${!IS_DOCK} target=${IS_DOCK ? "_blank" : nothing}>${icon("download")}</a>
       ${app.mayChange
         ? html`<button class="quiet small danger" title=${strings.delete} aria-label=${strings.deleteOf(replay.name)} ?disabled=${replay.locked} @click=${() => app.delete(replay)}>${icon("trash")}</button>`
         : nothing}

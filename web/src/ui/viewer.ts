@@ -7,6 +7,7 @@ import { bytes, length, place } from "../format";
 import type { Replay } from "../protocol";
 import { strings } from "../strings";
 import type { ClipModel } from "./clip-element";
+import { IS_DOCK } from "./dock";
 import { icon } from "./icons";
 import { players, why } from "./players";
 
@@ -44,7 +45,7 @@ export function viewer(app: App, replay: Replay): TemplateResult {
     ${app.mayChange ? fields(app, replay) : html`<h2 class="title">${replay.name}</h2>`}
     <div class="actions">
       ${angles(app, replay)}
-      <a class="button primary" id="download" href=${file(replay, "mp4")} download>${icon("download")}${strings.download}</a>
+      <a class="button primary" id="download" href=${file(replay, "mp4")} ?download=${!IS_DOCK} target=${IS_DOCK ? "_blank" : nothing}>${icon("download")}${strings.download}</a>
       ${app.mayChange ? changes(app, replay) : nothing}
     </div>
   </div>`;
