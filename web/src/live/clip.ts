@@ -30,8 +30,8 @@ export class Clip extends Picture {
     video.addEventListener("error", () => {
       if (video.error !== null) this.failed();
     });
-    // Some browsers play the sound alone of what they cannot show.
-    video.addEventListener("loadedmetadata", () => {
+    // Some browsers play the sound alone of what they cannot show; GStreamer's WebKit knows the size only with a picture.
+    video.addEventListener("loadeddata", () => {
       if (video.videoWidth === 0) this.failed();
     });
   }

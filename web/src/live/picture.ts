@@ -182,8 +182,9 @@ export abstract class Picture implements Player {
   private watch(): void {
     const { video } = this;
     video.requestVideoFrameCallback?.((_, { mediaTime }) => {
-      const isPlace = IS_GECKO && this.sentTo !== null && Math.abs(mediaTime - this.sentTo) < SAME_S;
-      if (!isPlace && !video.seeking) this.shown = mediaTime;
+      const isPlace = this.sentTo !== null && Math.abs(mediaTime - this.sentTo) < SAME_S;
+      // Where Firefox stands, each was gone to, and it tells of the place.
+      if (IS_GECKO ? !isPlace && !video.paused : !video.seeking) this.shown = mediaTime;
       this.seen(mediaTime);
       this.watch();
     });
