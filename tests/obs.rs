@@ -113,6 +113,28 @@ fn it_records_through_tcp_and_shows_a_clip() {
     assert!(obs.is_recording());
 }
 
+/// OBS records through SRT, which another machine would.
+#[test]
+fn it_records_through_srt() {
+    let stage = Stage::new();
+    let url = format!("srt://127.0.0.1:{}", free_port());
+    let server = Server::start(
+        stage.folder.path(),
+        &["--input", &format!("{url}?passphrase=correcthorse")],
+    );
+    let mut obs = stage.obs(&format!("{url}?passphrase=correcthorse"));
+    obs.start_recording();
+    server.wait_for_window(4.0);
+    obs.stop_recording();
+    let channel = server.wait_for("the run is over", |channel| channel["state"] == "waiting");
+    assert_eq!(channel["runs"], 1);
+    assert_eq!(channel["discarded_bytes"], 0);
+    assert_eq!(channel["problems"], json!([]));
+    let whole = stage.path("whole.ts");
+    fs::write(&whole, server.get("/video").bytes()).expect("the test's folder takes files");
+    assert_eq!(ffmpeg::complaints(text(&whole)), "");
+}
+
 /// A folder, and a file in it that OBS can play.
 struct Stage {
     folder: TempDir,

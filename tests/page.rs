@@ -10,6 +10,8 @@ mod bad_input;
 mod browsers;
 #[path = "page/devices.rs"]
 mod devices;
+#[path = "page/dock.rs"]
+mod dock;
 #[path = "page/hands.rs"]
 mod hands;
 #[path = "page/latency.rs"]

@@ -209,6 +209,28 @@ fn a_replay_is_shown_from_its_first_picture_to_its_last() {
     assert_ne!(segments(server, &playlist)[0], before[0]);
 }
 
+/// A slide that stands for longer than a piece of the preview lasts is in each of them.
+#[test]
+fn a_picture_that_stands_is_in_each_piece() {
+    let recording = Recording::made_by(
+        "-vf select='not(mod(n,150))' -fps_mode passthrough -c:v mpeg2video -q:v 3 -g 1 -c:a copy",
+    );
+    let server = &recording.server;
+    let kept = server.send(&post("/api/v1/replays", &json!({})));
+    let id = kept.json()["id"].as_str().expect("an id").to_owned();
+    let playlist = format!("/replays/{id}/preview.m3u8");
+    let mut seen = Vec::new();
+    for segment in segments(server, &playlist) {
+        let response = server.get(&segment);
+        assert_eq!(response.status, 200, "{segment}");
+        let file = recording.folder.path().join("segment.ts");
+        fs::write(&file, response.bytes()).expect("the test's folder takes files");
+        seen.push(card::counters(text(&file)));
+    }
+    seen.dedup();
+    assert_eq!(seen, [[0], [150]]);
+}
+
 /// What was made is kept for a while; what nobody waits for any more is not made.
 #[test]
 fn ffmpeg_runs_only_while_somebody_waits() {

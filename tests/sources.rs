@@ -1,4 +1,6 @@
-//! Where the bytes come from: FIFO, TCP and standard input, again and again.
+//! Where the bytes come from: FIFO, TCP, SRT and standard input, again and again.
+
+mod srt;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};

@@ -221,34 +221,3 @@ fn a_token_is_changed() {
     browser.press("Enter");
     browser.until("document.querySelector('#badge')?.textContent === 'Live'");
 }
-
-/// What a browser dock of OBS 28 to 30 (Chromium 103) does not know yet is not used, by the page or by what it loads.
-#[test]
-fn a_browser_of_an_older_obs() {
-    let folder = folder();
-    let mut command = server::command(folder.path(), &["demo", "--listen", "127.0.0.1:0"]);
-    let server = Server::spawn(folder.path(), &mut command);
-    server.wait_for_window(4.0);
-    let older = "
-        for (const later of ['with', 'toSpliced', 'toSorted', 'toReversed']) delete Array.prototype[later];
-        for (const later of ['groupBy', 'fromAsync']) { delete Object[later]; delete Array[later]; }
-        delete Promise.withResolvers;
-        delete AbortSignal.any;
-    ";
-    let stage = Stage::changed_by(older, server, folder);
-    stage.shows_live();
-    let browser = &stage.browser;
-    for count in 1..=2 {
-        browser.click("#save");
-        browser.until(&format!(
-            "document.querySelectorAll('.card').length === {count}"
-        ));
-    }
-    for name in ["1", "2"] {
-        browser.click(&format!("[aria-label='Add to reel: Replay {name}']"));
-    }
-    browser.until("document.querySelectorAll('.reel li').length === 2");
-    browser.click("#make-reel");
-    browser.until("document.querySelectorAll('.card').length === 3");
-    assert_eq!(browser.complaints(), Vec::<String>::new());
-}

@@ -48,10 +48,7 @@ fn is_watched_live(input: &Path, codec: &str) {
     let program = noting(folder.path());
     let arguments = ["--input", text(&fifo), "--ffmpeg", text(&program)];
     let server = Server::start(folder.path(), &arguments);
-    let mut source = ffmpeg::ffmpeg();
-    source.args(["-re", "-stream_loop", "-1", "-i", text(input)]);
-    source.args(["-map", "0", "-c", "copy", "-f", "mpegts", text(&fifo)]);
-    let _source = Process::start("source", folder.path(), &mut source);
+    let _source = source(input, &fifo, folder.path());
     server.wait_for_window(14.0);
     let stage = Stage::of(server, folder);
     stage.shows_live();
@@ -90,6 +87,15 @@ fn is_watched_live(input: &Path, codec: &str) {
     server.wait_for_bytes(server.received() + 300_000);
     assert_eq!(pids(folder.path()).len(), made);
     assert_eq!(server.channel()["discarded_bytes"], 0);
+}
+
+/// Writes a recording into a FIFO in step with the clock, again and again.
+fn source(input: &Path, fifo: &Path, folder: &Path) -> Process {
+    let mut source = ffmpeg::ffmpeg();
+    source.args(["-re", "-stream_loop", "-1", "-i", text(input)]);
+    source.args(["-map", "0", "-c", "copy", "-f", "mpegts", text(fifo)]);
+    let name = fifo.file_name().and_then(|name| name.to_str());
+    Process::start(name.expect("a name"), folder, &mut source)
 }
 
 /// Wherever one goes, the picture is that of the moment.
@@ -161,6 +167,45 @@ fn watches_a_replay(stage: &Stage) {
         (browser.counter(CLIP)? > first + 50).then_some(())
     });
     browser.picture("laptop-preview-replay");
+}
+
+/// One ffmpeg at a time makes the previews of all channels that are watched: each of them goes on.
+#[test]
+fn two_previews_beside_each_other() {
+    let folder = folder();
+    let input = folder.path().join("mpeg2.ts");
+    card::transcode(
+        &input,
+        SECONDS,
+        "-c:v mpeg2video -q:v 3 -bf 0 -g 15 -c:a copy",
+    );
+    let fifos = ["wide", "close"].map(|name| {
+        let fifo = folder.path().join(name);
+        make_fifo(&fifo);
+        fifo
+    });
+    let inputs =
+        ["wide", "close"].map(|name| format!("{name}={}", text(&folder.path().join(name))));
+    let arguments = ["--input", &inputs[0], "--input", &inputs[1]];
+    let server = Server::start(folder.path(), &arguments);
+    let _sources = fifos.map(|fifo| source(&input, &fifo, folder.path()));
+    server.wait_for_window(10.0);
+    let stage = Stage::of(server, folder);
+    let browser = &stage.browser;
+    browser.until("document.querySelectorAll('.channel').length === 3");
+    browser.click(".channel:last-child");
+    let videos = [1, 2].map(|number| format!(".tile:nth-of-type({number}) video"));
+    let first = videos.each_ref().map(|video| stage.shown(video));
+    for (video, first) in videos.iter().zip(first) {
+        eventually("ten seconds later", || {
+            // The recording begins again and again.
+            let pictures = u64::from(SECONDS) * 30;
+            let further = (browser.counter(video)? + pictures - first) % pictures;
+            (300..600).contains(&further).then_some(())
+        });
+    }
+    browser.picture("laptop-previews");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 /// An ffmpeg that notes each child of its own, but for questions of what it has.

@@ -69,7 +69,9 @@ pub(crate) fn command(folder: &Path, profile: &Path) -> Command {
             "--host-resolver-rules=MAP *.test 127.0.0.1",
         ])
         .arg(format!("--user-data-dir={}", text(profile)))
-        .env("HOME", folder);
+        .env("HOME", folder)
+        // What it leaves there when it is stopped goes with the test.
+        .env("TMPDIR", folder);
     command
 }
 

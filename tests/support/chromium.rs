@@ -1,10 +1,11 @@
 //! Chromium, driven over its DevTools protocol: a WebSocket with numbered commands, and events in between.
 
+mod dock;
 mod hands;
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,18 +26,23 @@ pub(crate) struct Chromium {
     folder: TempDir,
 }
 
+/// Starts a program in a world that ends at a folder, and gives where its tools are: `HOST:PORT` and a path.
+type Start = fn(&Path) -> (Process, (String, String));
+
 impl Chromium {
     /// A window in a browser that a script has changed before the page's own run.
-    pub(crate) fn prepared(url: &str, (width, height): (u32, u32), script: &str) -> Self {
+    pub(crate) fn prepared(url: &str, size: (u32, u32), script: &str) -> Self {
+        Self::started(start, url, size, script)
+    }
+
+    /// A window in the engine of a dock.
+    pub(crate) fn in_dock(url: &str, size: (u32, u32)) -> Self {
+        Self::started(dock::start, url, size, "")
+    }
+
+    fn started(start: Start, url: &str, (width, height): (u32, u32), script: &str) -> Self {
         let folder = folder();
-        let profile = folder.path().join("chromium");
-        let mut command = browser::command(folder.path(), &profile);
-        let process = Process::start("chromium", folder.path(), command.arg("about:blank"));
-        let (address, path) = eventually("chromium tells where its tools are", || {
-            let told = fs::read_to_string(profile.join("DevToolsActivePort")).ok()?;
-            let (port, path) = told.split_once('\n')?;
-            Some((format!("127.0.0.1:{port}"), path.trim().to_owned()))
-        });
+        let (process, (address, path)) = start(folder.path());
         let mut chromium = Self {
             remote: Remote::connect(&address, &path),
             session: None,
@@ -45,8 +51,13 @@ impl Chromium {
             _process: process,
             folder,
         };
-        let target = chromium.command("Target.createTarget", json!({"url": "about:blank"}));
-        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        let target = eventually("there is a page", || {
+            let targets = chromium.command("Target.getTargets", json!({}));
+            let mut targets = targets["targetInfos"].as_array()?.iter();
+            let page = targets.find(|target| target["type"] == "page")?;
+            Some(page["targetId"].clone())
+        });
+        let attach = json!({"targetId": target, "flatten": true});
         let session = chromium.command("Target.attachToTarget", attach)["sessionId"].clone();
         chromium.session = Some(session.as_str().expect("a session").to_owned());
         for domain in ["Page", "Runtime", "Log"] {
@@ -197,6 +208,18 @@ impl Window for Chromium {
         self.eval("0");
         self.complaints.take()
     }
+}
+
+fn start(folder: &Path) -> (Process, (String, String)) {
+    let profile = folder.join("chromium");
+    let mut command = browser::command(folder, &profile);
+    let process = Process::start("chromium", folder, command.arg("about:blank"));
+    let address = eventually("chromium tells where its tools are", || {
+        let told = fs::read_to_string(profile.join("DevToolsActivePort")).ok()?;
+        let (port, path) = told.split_once('\n')?;
+        Some((format!("127.0.0.1:{port}"), path.trim().to_owned()))
+    });
+    (process, address)
 }
 
 /// What an event has to complain of.

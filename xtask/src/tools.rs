@@ -27,7 +27,22 @@ pub(crate) const MEDIA: &[Tool] = &[
     tool("ffprobe", "ffmpeg"),
     tool("mpv", "mpv"),
     tool("chromium", "chromium"),
+    // 80 MB, 13 s.
     tool("firefox-esr", "firefox-esr"),
+    // An engine of the age of older docks of OBS, and what opens a window of it: 74 MB, 20 s.
+    tool("/usr/lib/qt6/bin/qml", "qml-qt6"),
+    tool(
+        "/usr/share/doc/qml6-module-qtwebengine",
+        "qml6-module-qtwebengine",
+    ),
+    tool(
+        "/usr/share/doc/qml6-module-qtquick-window",
+        "qml6-module-qtquick-window",
+    ),
+    tool(
+        "/usr/share/doc/qml6-module-qtqml-workerscript",
+        "qml6-module-qtqml-workerscript",
+    ),
 ];
 
 /// OBS and a screen without a screen to run it on.

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod archive;
+mod child;
 mod cli;
 mod client;
 mod clock;

@@ -10,6 +10,15 @@ use tokio::time::timeout;
 /// How long a program may take to tell about itself, or to encode one picture.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How to come by ffmpeg on this system.
+pub(crate) const INSTALL_FFMPEG: &str = if cfg!(windows) {
+    "install it with `winget install Gyan.FFmpeg`, or name it with --ffmpeg"
+} else if cfg!(target_os = "macos") {
+    "install it with `brew install ffmpeg`, or name it with --ffmpeg"
+} else {
+    "install it with `apt install ffmpeg` or this system's like, or name it with --ffmpeg"
+};
+
 /// Why a program says nothing that could be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Silence {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Usage> {
         keep_live: settings.keep_live,
     };
     let shelf = Shelf::new(Replays::new(Arc::clone(&recorder), policy));
-    let sources = bind(&settings.inputs, &recorder)?;
+    let sources = bind(&settings.inputs, &settings.ffmpeg, &recorder).await?;
     let sinks = settings.play_to.iter().map(|play_to| {
         let sink = Sink::bind(&play_to.address)?;
         Ok((&play_to.deck, sink))
@@ -158,14 +159,15 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Usage> {
 
 /// Takes what the sources need, and adds their channels in the order in which they are named. A source
 /// that nobody asked for may be in use by somebody else.
-fn bind<'a>(
+async fn bind<'a>(
     inputs: &'a [Input],
+    ffmpeg: &Path,
     recorder: &Arc<Recorder>,
 ) -> Result<Vec<(&'a Input, Source)>, Usage> {
     let mut bound = Vec::new();
     for input in inputs {
         let channel = recorder.add_channel(input.channel.as_str());
-        match Source::bind(&input.address) {
+        match Source::bind(&input.address, ffmpeg).await {
             Ok(source) => bound.push((input, source)),
             Err(error) if input.optional => {
                 channel.report("source_in_use", error.to_string());

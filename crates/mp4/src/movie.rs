@@ -91,22 +91,28 @@ impl Edits {
         let scale = track.scale();
         let ticks = |time: i64| in_ticks(time, scale);
         let (first, last) = (ticks(timing.first_shown()), ticks(timing.shown_until));
-        let positive = |time: i64| u64::try_from(time).unwrap_or(0);
+        let is_sound = matches!(track.media, Media::Sound(_));
         let mut edits = Self(Vec::new());
         let mut missing = Ticks(0);
         for span in shown {
-            let begin = span.start.max(first);
+            let mut begin = span.start.max(first);
             let end = span.end.min(last);
+            let into = in_scale(begin, scale) - timing.first_shown();
+            // What rounding makes of the first sample's own time is no edit.
+            let mut media_time = if begin == first { 0 } else { into };
+            if is_sound && edits.0.is_empty() {
+                // Chromium 102, about as old as the docks of OBS 28 to 30, plays no file that begins within a frame
+                // behind others. What is left out is shorter than a frame.
+                media_time = timing.frame_from(media_time);
+                begin = begin.max(ticks(timing.first + media_time));
+            }
             if begin >= end {
                 missing += span.end - span.start;
                 continue;
             }
             // Without it the tracks would not be together any more.
             edits.push(missing + (begin - span.start), None);
-            let into = in_scale(begin, scale) - timing.first_shown();
-            // What rounding makes of the first sample's own time is no edit.
-            let media_time = if begin == first { 0 } else { positive(into) };
-            edits.push(end - begin, Some(media_time));
+            edits.push(end - begin, Some(u64::try_from(media_time).unwrap_or(0)));
             missing = span.end - end;
         }
         if edits.0.is_empty() {

@@ -87,6 +87,21 @@ impl Timing {
         self.shown_until = self.end;
     }
 
+    /// Where the first frame of sound begins that does not begin before `time`; both count from the first frame on.
+    pub(crate) fn frame_from(&self, time: i64) -> i64 {
+        let mut begin = 0;
+        for (count, duration) in self.durations.iter() {
+            let duration = i64::from(duration);
+            let before = (time - begin).max(0).unsigned_abs();
+            let before = before.div_ceil(duration.unsigned_abs().max(1));
+            if before < u64::from(count) {
+                return begin + before as i64 * duration;
+            }
+            begin += i64::from(count) * duration;
+        }
+        begin
+    }
+
     /// Lets the last frame last until `time`.
     pub(crate) fn stretch_until(&mut self, time: i64) {
         if let Some(last) = self.durations.pop() {
@@ -196,6 +211,20 @@ mod tests {
             [1024, 3072, 1024]
         );
         assert_eq!(timing.end, 5120);
+    }
+
+    #[test]
+    fn frames_that_begin_at_a_time_or_behind_it() {
+        let mut timing = Timing::default();
+        for until in [1024, 2048, 5120, 6144] {
+            timing.push_frame(5, 1024);
+            timing.stretch_until(until);
+        }
+        let asked = [-5, 0, 1, 1024, 1025, 2048, 2049, 5120, 5121, 9000];
+        assert_eq!(
+            asked.map(|time| timing.frame_from(time)),
+            [0, 0, 1024, 1024, 2048, 2048, 5120, 5120, 6144, 6144]
+        );
     }
 
     #[test]

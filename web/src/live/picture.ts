@@ -65,7 +65,7 @@ export abstract class Picture implements Player {
     for (const event of ["play", "pause", "ratechange", "volumechange", "loadeddata", "seeked", "waiting", "playing"]) {
       video.addEventListener(event, changed);
     }
-    video.addEventListener("seeking", () => (this.sentTo = video.currentTime));
+    video.addEventListener("seeking", () => this.sent(video.currentTime));
     this.watch();
   }
 
@@ -116,23 +116,34 @@ export abstract class Picture implements Player {
   step(pictures: number): void {
     this.pause();
     const { video } = this;
-    const from = video.seeking && this.stepped !== null ? this.stepped : this.begins();
-    this.stepped = from + pictures / this.fps;
-    video.currentTime = this.near(this.stepped + 0.5 / this.fps, pictures < 0);
+    const { seekable } = video;
+    const last = seekable.length > 0 ? seekable.end(seekable.length - 1) - 1 / this.fps : Infinity;
+    const from = this.stepped ?? this.begins();
+    const begins = Math.max(0, Math.min(last, from + pictures / this.fps));
+    const place = this.near(begins + 0.5 / this.fps, pictures < 0);
+    this.stepped = place - 0.5 / this.fps;
+    video.currentTime = place;
   }
 
   /** Where there is something to be seen. */
   protected near(place: number, _isBack: boolean): number {
-    return Math.max(0, place);
+    return place;
   }
 
   /** The picture at a place has come. */
   protected seen(_place: number): void {}
 
-  /** Where a picture begins, the last that was told of; the one that was stepped to; and where it was sent to at last. */
+  /** Where a picture begins, the last that was told of; that of the one that was stepped to, as long as it is not seen; and the
+   * place that was gone to at last. */
   private shown: number | null = null;
   private stepped: number | null = null;
   private sentTo: number | null = null;
+
+  /** Whoever was sent elsewhere steps from there. */
+  private sent(place: number): void {
+    this.sentTo = place;
+    if (this.stepped !== null && Math.abs(this.stepped + 0.5 / this.fps - place) > SAME_S) this.stepped = null;
+  }
 
   /** Where the picture begins that is seen. */
   private begins(): number {
@@ -163,11 +174,17 @@ export abstract class Picture implements Player {
     if (place !== null) this.video.currentTime = place;
   }
 
-  /** A browser that tells of each picture tells where it begins. */
+  /** A browser that tells of each picture tells where it begins, though somewhat later than it shows it. */
   private watch(): void {
-    this.video.requestVideoFrameCallback?.((_, { mediaTime }) => {
-      const isPlace = IS_GECKO && this.sentTo !== null && Math.abs(mediaTime - this.sentTo) < SAME_S;
-      if (!isPlace) this.shown = mediaTime;
+    const { video } = this;
+    if (!video.requestVideoFrameCallback) {
+      video.addEventListener("seeked", () => (this.stepped = null));
+      return;
+    }
+    video.requestVideoFrameCallback((_, { mediaTime }) => {
+      const isPlace = this.sentTo !== null && Math.abs(mediaTime - this.sentTo) < SAME_S;
+      if (!IS_GECKO || !(isPlace || video.paused || video.seeking)) this.shown = mediaTime;
+      if (!video.seeking) this.stepped = null;
       this.seen(mediaTime);
       this.watch();
     });

@@ -63,13 +63,13 @@ function channels(app: App): TemplateResult {
   </nav>`;
 }
 
-function memory({ store: { memory } }: App): TemplateResult {
-  const { limit_bytes: limit, used_bytes: used, held_bytes: held } = memory;
+function memory(app: App): TemplateResult {
+  const { limit_bytes: limit, used_bytes: used, held_bytes: held } = app.store.memory;
   const live = Math.max(0, used - held);
   const free = Math.max(0, limit - used);
   const words = strings.memoryParts(bytes(live), bytes(held), bytes(free));
   const share = (part: number): string => `${((100 * part) / Math.max(1, limit)).toFixed(2)}%`;
-  return html`<div class="memory" title=${words}>
+  return html`<div class="memory ${obs(app) === nothing ? "alone" : ""}" title=${words}>
     <span class="label">${strings.memory}</span>
     <svg class="meter" role="img" aria-label="${strings.memory}: ${words}">
       <rect class="live" width=${share(live)} height="100%" /><rect class="held" x=${share(live)} width=${share(held)} height="100%" />

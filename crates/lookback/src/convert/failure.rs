@@ -7,13 +7,14 @@ use lookback_replay::{Gone, NoRoom};
 use serde_json::{Value, json};
 
 use crate::library::NotSaved;
+use crate::programs;
 use crate::settings::Size;
 
 /// See the module's documentation.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// It cannot be started.
-    #[error("{program} cannot be started ({error}): {}", install())]
+    #[error("{program} cannot be started ({error}): {}", programs::INSTALL_FFMPEG)]
     NoFfmpeg {
         /// What was to be started.
         program: String,
@@ -122,15 +123,4 @@ fn last(said: &[String]) -> String {
     said.last()
         .map(|line| format!(": {line}"))
         .unwrap_or_default()
-}
-
-/// How to come by it on this system.
-fn install() -> &'static str {
-    if cfg!(windows) {
-        "install it with `winget install Gyan.FFmpeg`, or name it with --ffmpeg"
-    } else if cfg!(target_os = "macos") {
-        "install it with `brew install ffmpeg`, or name it with --ffmpeg"
-    } else {
-        "install it with `apt install ffmpeg` or this system's like, or name it with --ffmpeg"
-    }
 }

@@ -2,10 +2,7 @@
 //! between.
 //!
 //! All three pipes are served at the same time, and three watches are kept: on the time since something
-//! last moved, on the time it takes as a whole, and on the bytes that come out. A child that is
-//! dropped is ended with all that it has started: by its process group, and on Windows by a Job Object,
-//! which the system also ends when lookback itself has crashed. Elsewhere a child then finds its input
-//! at its end and its output closed, and leaves by itself.
+//! last moved, on the time it takes as a whole, and on the bytes that come out.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -14,7 +11,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lookback_mp4::Place;
-use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::Mutex as AsyncMutex;
@@ -24,6 +20,7 @@ use super::failure::Failure;
 use super::input::Input;
 use super::output::Output;
 use super::progress::Listener;
+use crate::child::{Child, Priority};
 use crate::programs;
 
 /// Where ffmpeg is, and what it may take.
@@ -83,7 +80,8 @@ impl Ffmpeg {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = Running::start(command).map_err(|error| self.not_started(&error))?;
+        let mut child =
+            Child::start(command, Priority::Low).map_err(|error| self.not_started(&error))?;
         let watch = Watch::new(report);
         let done = tokio::select! {
             done = serve(&mut child, input, output, max, &watch) => done,
@@ -129,7 +127,7 @@ impl Ffmpeg {
 
 /// Feeds the child, takes what it writes, and waits for its end.
 async fn serve(
-    child: &mut Running,
+    child: &mut Child,
     input: &Input,
     output: &mut Output,
     max: u64,
@@ -265,48 +263,5 @@ impl<'a> Watch<'a> {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A child that is ended, with all that it has started, when it is dropped.
-struct Running(Box<dyn ChildWrapper>);
-
-impl Running {
-    fn start(command: Command) -> std::io::Result<Self> {
-        let mut command = CommandWrap::from(command);
-        command.wrap(KillOnDrop);
-        #[cfg(unix)]
-        command.wrap(process_wrap::tokio::ProcessGroup::leader());
-        #[cfg(windows)]
-        {
-            use process_wrap::tokio::{CreationFlags, JobObject};
-            use windows::Win32::System::Threading::{
-                BELOW_NORMAL_PRIORITY_CLASS, CREATE_NO_WINDOW,
-            };
-            command.wrap(CreationFlags(
-                BELOW_NORMAL_PRIORITY_CLASS | CREATE_NO_WINDOW,
-            ));
-            command.wrap(JobObject);
-        }
-        let child = command.spawn()?;
-        #[cfg(unix)]
-        give_way(child.id());
-        Ok(Self(child))
-    }
-}
-
-/// Recording, and OBS beside it, come first. A system that refuses loses nothing by it.
-#[cfg(unix)]
-fn give_way(child: Option<u32>) {
-    let id = child.and_then(|id| i32::try_from(id).ok());
-    if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::setpriority_pgrp(Some(group), 10);
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended long ago.
-        let _ = self.0.start_kill();
     }
 }

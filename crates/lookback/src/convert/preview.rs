@@ -78,11 +78,35 @@ fn base(piece: &Piece) -> Ticks {
     Ticks(moved.0.div_euclid(FRAME) * FRAME) - piece.shift
 }
 
+/// From which time on pictures are wanted. Where none begins in the piece, that is the one which still stands there: a piece
+/// without any would have no stream of pictures.
+fn first(piece: &Piece) -> Result<Ticks, Gone> {
+    let Range { start, end } = piece.pictures;
+    let mut units = piece.clip.units();
+    units.seek(start);
+    let mut stands = None;
+    while let Some(unit) = units.next_placed()? {
+        if unit.stream != 0 {
+            continue;
+        }
+        if (start..end).contains(&unit.pts) {
+            return Ok(start);
+        }
+        if unit.dts >= end {
+            break;
+        }
+        stands = stands.max(Some(unit.pts).filter(|pts| *pts < start));
+    }
+    Ok(stands.unwrap_or(start))
+}
+
 /// What ffmpeg is given of a piece, written while it is read.
 pub(super) struct Cut {
     streams: Mutex<Streams>,
     /// On ffmpeg's timeline.
     pictures: Range<Ticks>,
+    /// When the first of them is shown in the recording: before the piece, where none begins in it.
+    first: Ticks,
     sound: Option<Sound>,
     picture_pid: u16,
 }
@@ -140,6 +164,7 @@ impl Cut {
         Ok(Self {
             streams: Mutex::new(streams),
             pictures: moved(&piece.pictures),
+            first: first(piece)? - base,
             sound,
             picture_pid: pid(0),
         })
@@ -160,7 +185,9 @@ impl Cut {
     fn arguments(&self) -> Vec<String> {
         let Range { start, end } = &self.pictures;
         let scale = format!("scale=-2:'min({LINES},trunc(ih/2)*2)'");
-        let filter = format!("trim=start_pts={}:end_pts={},{scale}", start.0, end.0);
+        let (first, start, end) = (self.first.0, start.0, end.0);
+        let trim = format!("trim=start_pts={first}:end_pts={end},setpts=max(PTS\\,{start})");
+        let filter = format!("{trim},{scale}");
         let mut arguments = words(&format!("-map 0:#{} -vf {filter}", self.picture_pid));
         // Each picture keeps its time, to the tick.
         arguments.extend(words("-fps_mode passthrough -enc_time_base 1:90000"));

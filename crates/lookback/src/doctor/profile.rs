@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use crate::obs::{Refusal, Studio, studio};
-use crate::source::windows_pipe;
+use crate::source::{Address, windows_pipe};
 
 /// Where the current profile records to, and how; as findings.
 pub(super) async fn output(
@@ -64,8 +64,13 @@ fn destination(profile: &Profile, sources: &[String]) -> Finding {
         name, url, format, ..
     } = profile;
     let is_taken = sources.iter().any(|source| {
-        source == url || windows_pipe(url).is_some_and(|url| url.eq_ignore_ascii_case(source))
+        let address = source.parse::<Address>();
+        // One of Windows is no address elsewhere.
+        address.is_ok_and(|address| address.takes(url))
+            || windows_pipe(url).is_some_and(|url| url.eq_ignore_ascii_case(source))
     });
+    // Behind it may be a passphrase.
+    let shown_url = url.split_once('?').map_or(url.as_str(), |(bare, _)| bare);
     if format != "mpegts" {
         let shown = if format.is_empty() {
             "no format"
@@ -80,14 +85,17 @@ fn destination(profile: &Profile, sources: &[String]) -> Finding {
     } else if !is_taken {
         Finding::warning(
             title,
-            format!("profile {name} records to {url}, and nothing is known to be read there"),
+            format!("profile {name} records to {shown_url}, and nothing is known to be read there"),
             format!(
                 "Settings > Output > Recording: File path or URL {}",
                 sources.join(" or ")
             ),
         )
     } else {
-        Finding::good(title, format!("profile {name} records mpegts to {url}"))
+        Finding::good(
+            title,
+            format!("profile {name} records mpegts to {shown_url}"),
+        )
     }
 }
 
@@ -248,8 +256,12 @@ pub(super) mod tests {
     #[test]
     fn output_goes_where_lookback_reads() {
         let pipe = r"\\.\pipe\obs_piping_to_buffer";
-        let sources = [SOURCE.to_owned(), pipe.to_owned()];
+        let sources = [SOURCE, pipe, "srt://0.0.0.0:9000"].map(str::to_owned);
         let judge = |change: fn(&mut Profile)| destination(&profile(change), &sources).verdict;
+        let locked = "srt://127.0.0.1:9000?passphrase=correcthorse";
+        let found = destination(&profile(|it| it.url = locked.into()), &sources);
+        assert_eq!(found.verdict, Good);
+        assert!(!found.detail.contains("correcthorse"), "{found:?}");
         assert_eq!(judge(|_| {}), Good);
         assert_eq!(
             judge(|it| it.url = "//./pipe/obs_piping_to_buffer".into()),

@@ -1,11 +1,9 @@
 //! Whether OBS's recording is one that comes here: a Custom Output (FFmpeg) to one of our sources.
 
-use std::path::Path;
-
 use super::connection::Refusal;
 use super::studio::{self, Studio};
 use crate::settings::Name;
-use crate::source::{Address, Input};
+use crate::source::Input;
 
 /// What the current profile records to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -26,7 +24,7 @@ impl Destination {
         {
             let url = studio::parameter(studio, "AdvOut", "FFURL").await?.value;
             let url = url.unwrap_or_default();
-            let input = inputs.iter().find(|input| takes(&input.address, &url));
+            let input = inputs.iter().find(|input| input.address.takes(&url));
             channel = input.map(|input| input.channel.clone());
         }
         Ok(Self { profile, channel })
@@ -42,35 +40,6 @@ async fn is(
     let parameter = studio::parameter(studio, category, name).await?;
     let value = parameter.value.or(parameter.default);
     Ok(value.is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
-}
-
-/// Whether what is written to `url` comes in at `address`. By which name OBS reaches a port here cannot be
-/// told from here; the port is enough.
-fn takes(address: &Address, url: &str) -> bool {
-    let port_of = |scheme: &str| {
-        let rest = url.strip_prefix(scheme)?.strip_prefix("://")?;
-        let authority = rest.split(['/', '?']).next()?;
-        authority.rsplit_once(':')?.1.parse::<u16>().ok()
-    };
-    match address {
-        Address::Tcp(endpoint) => port_of("tcp") == Some(endpoint.port()),
-        Address::Udp(endpoint) => port_of("udp") == Some(endpoint.port()),
-        Address::Path(path) | Address::Pipe(path) => is_path(path, url),
-        Address::Demo | Address::Stdin => false,
-    }
-}
-
-fn is_path(path: &Path, url: &str) -> bool {
-    let bare = url.strip_prefix("file:").unwrap_or(url);
-    if cfg!(windows) {
-        // Names of pipes are the same in capitals, and either slash will do.
-        let plain = |text: &str| text.replace('/', "\\").to_lowercase();
-        return path.to_str().is_some_and(|path| plain(path) == plain(bare));
-    }
-    let bare = Path::new(bare);
-    path == bare
-        || std::fs::canonicalize(bare)
-            .is_ok_and(|real| std::fs::canonicalize(path).is_ok_and(|path| path == real))
 }
 
 #[cfg(test)]
@@ -122,12 +91,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_custom_output_to_a_source_of_ours_is_ours() {
-        let sources = ["a.ts", "cam2=tcp://0.0.0.0:1700", "udp://127.0.0.1:1800"];
+        let sources = [
+            "a.ts",
+            "cam2=tcp://0.0.0.0:1700",
+            "udp://127.0.0.1:1800",
+            "cam3=srt://0.0.0.0:1900",
+        ];
         for (url, channel) in [
             ("a.ts", Some("main")),
             ("tcp://127.0.0.1:1700", Some("cam2")),
             ("tcp://replay-pc:1700?tcp_nodelay=1", Some("cam2")),
             ("udp://127.0.0.1:1800?pkt_size=1316", Some("main")),
+            ("srt://replay-pc:1900?passphrase=correcthorse", Some("cam3")),
             ("udp://127.0.0.1:1700", None),
             ("tcp://127.0.0.1:1701", None),
             ("b.ts", None),

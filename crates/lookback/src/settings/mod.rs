@@ -46,7 +46,8 @@ pub(crate) struct Options {
     /// OBS, and tcp://127.0.0.1:1689, both on channel main].
     ///
     /// A FIFO's path (made if missing), a file's path (read once), \\.\pipe\NAME on Windows, "-" for
-    /// standard input, tcp://HOST:PORT (listens), or udp://HOST:PORT (listens).
+    /// standard input, tcp://HOST:PORT (listens), udp://HOST:PORT (listens), or
+    /// srt://HOST:PORT[?passphrase=WORD] (listens, through ffmpeg).
     #[arg(long, value_name = "[CHANNEL=]SOURCE", env = "LOOKBACK_INPUT")]
     pub(crate) input: Vec<Input>,
 
@@ -127,7 +128,7 @@ pub(crate) struct Options {
     )]
     pub(crate) library_name: Template,
 
-    /// The ffmpeg that conversions run.
+    /// The ffmpeg that converts, and receives SRT.
     #[arg(
         long,
         value_name = "PATH",

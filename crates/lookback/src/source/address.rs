@@ -1,9 +1,10 @@
 //! How sources are written: `[CHANNEL=]SOURCE`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::srt;
 use crate::settings::{Endpoint, Name};
 use crate::usage::Usage;
 
@@ -31,6 +32,8 @@ pub(crate) enum Address {
     Tcp(Endpoint),
     /// Takes datagrams there.
     Udp(Endpoint),
+    /// Waits for senders there.
+    Srt(srt::Port),
 }
 
 /// The port beside the pipe.
@@ -122,13 +125,42 @@ impl Address {
         match scheme {
             "tcp" => Ok(Self::Tcp(rest.parse()?)),
             "udp" => Ok(Self::Udp(rest.parse()?)),
-            "srt" => Err("this build has no SRT; send MPEG-TS to tcp://HOST:PORT or udp://HOST:PORT, \
-                          or let ffmpeg receive it: ffmpeg -i 'srt://HOST:PORT?mode=listener' -c copy \
-                          -f mpegts tcp://127.0.0.1:1689"
-                .to_owned()),
-            _ => Err(format!("{scheme}:// is not known here; tcp:// and udp:// are")),
+            "srt" => Ok(Self::Srt(rest.parse()?)),
+            _ => Err(format!(
+                "{scheme}:// is not known here; tcp://, udp:// and srt:// are"
+            )),
         }
     }
+
+    /// Whether what is written to `url` comes in here. By which name a sender reaches a port of this machine cannot be told
+    /// from here; the port is enough.
+    pub(crate) fn takes(&self, url: &str) -> bool {
+        let port_of = |scheme: &str| {
+            let rest = url.strip_prefix(scheme)?.strip_prefix("://")?;
+            let authority = rest.split(['/', '?']).next()?;
+            authority.rsplit_once(':')?.1.parse::<u16>().ok()
+        };
+        match self {
+            Self::Tcp(endpoint) => port_of("tcp") == Some(endpoint.port()),
+            Self::Udp(endpoint) => port_of("udp") == Some(endpoint.port()),
+            Self::Srt(port) => port_of("srt") == Some(port.endpoint.port()),
+            Self::Path(path) | Self::Pipe(path) => is_path(path, url),
+            Self::Demo | Self::Stdin => false,
+        }
+    }
+}
+
+fn is_path(path: &Path, url: &str) -> bool {
+    let bare = url.strip_prefix("file:").unwrap_or(url);
+    if cfg!(windows) {
+        // Names of pipes are the same in capitals, and either slash will do.
+        let plain = |text: &str| text.replace('/', "\\").to_lowercase();
+        return path.to_str().is_some_and(|path| plain(path) == plain(bare));
+    }
+    let bare = Path::new(bare);
+    path == bare
+        || std::fs::canonicalize(bare)
+            .is_ok_and(|real| std::fs::canonicalize(path).is_ok_and(|path| path == real))
 }
 
 impl fmt::Display for Address {
@@ -139,6 +171,7 @@ impl fmt::Display for Address {
             Self::Stdin => f.write_str("standard input"),
             Self::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
             Self::Udp(endpoint) => write!(f, "udp://{endpoint}"),
+            Self::Srt(port) => port.fmt(f),
         }
     }
 }
@@ -187,7 +220,6 @@ mod tests {
     #[test]
     fn what_is_not_there_says_what_is() {
         for (text, word) in [
-            ("srt://0.0.0.0:9000", "ffmpeg"),
             ("rtmp://x/y", "tcp://"),
             ("tcp://:1689", "0.0.0.0"),
             ("tcp://127.0.0.1", "HOST:PORT"),

@@ -16,6 +16,7 @@ mod fifo_blocking;
 mod file;
 #[cfg(windows)]
 mod pipe;
+mod srt;
 mod stdin;
 mod tcp;
 mod udp;
@@ -60,11 +61,13 @@ pub(crate) enum Source {
     Tcp(tcp::Source),
     /// A port that takes datagrams.
     Udp(udp::Source),
+    /// A port that ffmpeg is to listen on.
+    Srt(srt::Source),
 }
 
 impl Source {
-    /// Takes what the source needs: a port, a pipe's name, a file. Within the runtime.
-    pub(crate) fn bind(address: &Address) -> Result<Self, Usage> {
+    /// Takes what the source needs: a port, a pipe's name, a file, or this ffmpeg.
+    pub(crate) async fn bind(address: &Address, ffmpeg: &Path) -> Result<Self, Usage> {
         Ok(match address {
             Address::Demo => Self::Demo,
             Address::Path(path) if is_file(path) => Self::File(file::Source::bind(path)?),
@@ -77,6 +80,7 @@ impl Source {
             Address::Stdin => Self::Stdin,
             Address::Tcp(endpoint) => Self::Tcp(tcp::Source::bind(endpoint)?),
             Address::Udp(endpoint) => Self::Udp(udp::Source::bind(endpoint)?),
+            Address::Srt(port) => Self::Srt(srt::Source::bind(port, ffmpeg).await?),
         })
     }
 
@@ -94,6 +98,7 @@ impl Source {
             Self::Stdin => on_its_own_thread(feed, stdin::run).await,
             Self::Tcp(source) => source.run(feed).await,
             Self::Udp(source) => source.run(feed).await,
+            Self::Srt(source) => source.run(feed).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt;
 use lookback_replay::Recorder;
 use tokio::io::ReadBuf;
 use tokio::task::JoinHandle;
@@ -126,9 +127,15 @@ async fn a_busy_channel_refuses_the_fifo(start: impl FnOnce(&Path) -> Running) {
     running.stop().await;
 }
 
+/// Of these kinds none has to be waited for.
+fn bound(address: &Address) -> Result<Source, Usage> {
+    let binding = Source::bind(address, Path::new("ffmpeg"));
+    binding.now_or_never().expect("nothing is waited for")
+}
+
 #[cfg(target_os = "linux")]
 fn start_fifo(path: &Path) -> Running {
-    Running::source(Source::bind(&Address::Pipe(path.to_owned())).expect("made"))
+    Running::source(bound(&Address::Pipe(path.to_owned())).expect("made"))
 }
 
 #[cfg(unix)]
@@ -154,13 +161,11 @@ async fn fifo_is_refused_while_the_channel_is_busy() {
 async fn fifo_has_one_reader() {
     let folder = tempfile::tempdir().expect("a folder");
     let address = Address::Pipe(folder.path().join("obs.ts"));
-    let first = Source::bind(&address).expect("made");
-    let error = Source::bind(&address)
-        .expect_err("read already")
-        .to_string();
+    let first = bound(&address).expect("made");
+    let error = bound(&address).expect_err("read already").to_string();
     assert!(error.contains("another lookback"), "{error}");
     drop(first);
-    assert!(Source::bind(&address).is_ok());
+    assert!(bound(&address).is_ok());
 }
 
 #[cfg(unix)]
@@ -222,7 +227,7 @@ async fn tcp_closes_a_second_connection_and_leaves_the_first_alone() {
 async fn a_port_in_use_is_said_so() {
     let (_running, address) = tcp();
     let address = format!("tcp://{address}").parse().expect("an address");
-    let error = Source::bind(&address).expect_err("in use").to_string();
+    let error = bound(&address).expect_err("in use").to_string();
     assert!(
         error.contains("in use") && error.contains("--input"),
         "{error}"
@@ -259,7 +264,7 @@ async fn a_file_is_read_once_when_its_turn_has_come() {
     let path = folder.path().join("match.ts");
     let bytes = video(1.0);
     fs::write(&path, &bytes).expect("a file");
-    let source = Source::bind(&Address::Path(path)).expect("readable");
+    let source = bound(&Address::Path(path)).expect("readable");
     let recorder = recorder();
     let channel = recorder.add_channel("main");
     let first = channel.connect("first", clock::now()).expect("free");

@@ -186,7 +186,12 @@ fn several_stretches_are_shown_one_after_the_other() {
     let seen: Vec<u64> = video.edits.iter().map(|&(ticks, _)| ticks).collect();
     let begun: Vec<u64> = video.edits.iter().flat_map(|&(_, begin)| begin).collect();
     assert_eq!((seen, begun), (frames(&[4, 9, 1]), frames(&[3, 21, 32])));
-    let heard: Vec<u64> = audio.edits.iter().map(|&(ticks, _)| ticks).collect();
+    // Until a frame of sound begins, there is none.
+    let [(silent, None), heard @ ..] = &audio.edits[..] else {
+        panic!("nothing, then the sound: {:?}", audio.edits);
+    };
+    let mut heard: Vec<u64> = heard.iter().map(|&(ticks, _)| ticks).collect();
+    heard[0] += silent;
     assert_eq!(heard, frames(&[4, 9, 1]));
     // Where the sound is missing, nothing takes its place: what comes later is heard when it is seen.
     let tracks = file(&recorded, &[at(2)..at(4), at(3)..at(8)]);
@@ -215,9 +220,16 @@ fn what_is_shown_is_exact_to_the_picture() {
     assert_eq!(shown.count(), 12, "no picture of the twelve is missing");
     // Of the last group the B picture is there that is shown, and what it refers to; nothing more.
     assert_eq!(video.samples.len(), 15);
-    let [(duration, Some(begin))] = audio.edits[..] else {
-        panic!("one edit: {:?}", audio.edits);
+    // What is heard begins with a whole frame, the first that begins when the pictures have begun.
+    let [(silent, None), (heard, Some(begin))] = audio.edits[..] else {
+        panic!(
+            "less than a frame of nothing, then the sound: {:?}",
+            audio.edits
+        );
     };
+    assert_eq!(begin % 1024, 0);
+    assert!((1..1920).contains(&silent), "{silent}");
+    let duration = silent + heard;
     assert!(
         duration <= 12 * 3000 && duration > 12 * 3000 - 1920,
         "{duration}"
@@ -226,8 +238,9 @@ fn what_is_shown_is_exact_to_the_picture() {
     let first = contents
         .iter()
         .position(|content| *content == audio.samples[0].bytes);
-    let heard = first.expect("it was sent") as i64 * 1024 + begin as i64;
-    assert!((heard - 14 * FRAME * 48 / 90).abs() <= 1, "{heard}");
+    let sound = first.expect("it was sent") as i64 * 1024 + begin as i64;
+    let seen = (14 * FRAME + silent as i64) * 48 / 90;
+    assert!((sound - seen).abs() <= 1, "{sound} {seen}");
 }
 
 /// For a player that makes something else of edit lists.
