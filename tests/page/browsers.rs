@@ -196,12 +196,13 @@ fn by_keys<W: Window>() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
-/// Waits for the live picture to stand still, and gives its number.
+/// Waits for the live picture to stand still, and gives the number of the next one, which is shown then: one that was on its
+/// way comes after the pause, but behind a step it stands.
 fn stands_still<W: Window>(stage: &Stage<W>) -> u64 {
     let video = format!("document.querySelector('{LIVE}')");
-    stage
-        .browser
-        .until(&format!("{video}.paused && !{video}.seeking"));
+    stage.browser.until(&format!("{video}.paused"));
+    stage.browser.press(".");
+    stage.browser.until(&format!("!{video}.seeking"));
     stage.shown(LIVE)
 }
 
@@ -243,6 +244,8 @@ fn of_a_reel<W: Window>() {
     browser.click("#play");
     browser.until(&format!("document.querySelector('{CLIP}').ended"));
     let last = stage.shown(CLIP);
-    assert!(last.abs_diff(first[1] + 59) <= 1, "{last} {first:?}");
+    // A browser that is late leaves some of the last pictures out.
+    let end = first[1] + 45..=first[1] + 60;
+    assert!(end.contains(&last), "{last} {first:?}");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -41,6 +41,7 @@ pub(crate) const MEDIA: &[Tool] = &[
         "/usr/share/doc/qml6-module-qtqml-workerscript",
         "qml6-module-qtqml-workerscript",
     ),
+    // 80 MB, 13 s.
     tool("firefox-esr", "firefox-esr"),
     // The engine of Safari, what plays H.264 and AAC in it, and a screen for it: 53 MB, 40 s.
     tool("WebKitWebDriver", "webkit2gtk-driver"),
