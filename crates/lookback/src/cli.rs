@@ -195,7 +195,7 @@ mod tests {
             (&["--memory", "lots"][..], "200MB"),
             (&["--memroy", "1GiB"], "--memory"),
             (&["sevre"], "serve"),
-            (&["--input", "srt://0.0.0.0:9"], "SRT"),
+            (&["--input", "srt://0.0.0.0:9?mode=caller"], "listens"),
             (&["--config", "/nowhere/lookback.toml"], "/nowhere"),
             (&["--memory"], "value"),
             (&["completions"], "not provided: <SHELL>"),
