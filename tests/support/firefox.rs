@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::actions;
 use super::process::Process;
 use super::remote::Remote;
 use super::window::{Place, Window, decoded};
@@ -107,34 +108,16 @@ impl Window for Firefox {
     }
 
     fn carry(&self, places: &[Place]) {
-        let to = |(x, y): Place| json!({"type": "pointerMove", "x": x, "y": y});
-        let button = |kind: &str| json!({"type": kind, "button": 0});
-        let mut actions = vec![to(places[0]), button("pointerDown")];
-        actions.extend(places[1..].iter().copied().map(to));
-        actions.push(button("pointerUp"));
-        self.act("pointer", actions);
+        let places = places.iter().copied();
+        self.act("pointer", actions::carry(places));
     }
 
     fn press(&self, key: &str) {
-        let value = match key {
-            "Tab" => "\u{e004}",
-            "Enter" => "\u{e006}",
-            "Escape" => "\u{e00c}",
-            "End" => "\u{e010}",
-            "Home" => "\u{e011}",
-            "ArrowLeft" => "\u{e012}",
-            "ArrowRight" => "\u{e014}",
-            "Delete" => "\u{e017}",
-            key => key,
-        };
-        self.insert(value);
+        self.insert(actions::character(key));
     }
 
     fn insert(&self, text: &str) {
-        let halves = |key: char| {
-            ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()}))
-        };
-        self.act("key", text.chars().flat_map(halves).collect());
+        self.act("key", actions::write(text));
     }
 
     fn png(&self) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! What the tests stand on: processes that never outlive a test, and a client for each of the real
 //! programs.
 
+pub(crate) mod actions;
 pub(crate) mod browser;
 pub(crate) mod card;
 pub(crate) mod chromium;
