@@ -151,6 +151,19 @@ impl<W: Window> Stage<W> {
         self.browser.until(&format!("!{video}.seeking"));
     }
 
+    /// At a quarter of the speed, and then picture by picture.
+    fn watch_slowly(&self) {
+        self.browser.click(".speeds [data-speed='0.25']");
+        self.browser
+            .until("document.querySelector('lookback-clip video').playbackRate === 0.25");
+        self.stand_at(0.5);
+        let before = self.shown(CLIP);
+        self.browser.click("#step-forward");
+        eventually("the next picture", || {
+            (self.shown(CLIP) == before + 1).then_some(())
+        });
+    }
+
     pub(crate) fn open_replay(&self, id: &Value) {
         let id = id.as_str().expect("an id");
         // One that comes in moves the others down, from under the pointer.

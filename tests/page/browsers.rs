@@ -90,14 +90,7 @@ fn by_mouse<W: Window>(mark_in: fn(&Stage<W>) -> RangeInclusive<u64>) {
         super::looks::fits(browser, width);
     }
     browser.click("#play");
-    browser.click(".speeds [data-speed='0.25']");
-    browser.until("document.querySelector('lookback-clip video').playbackRate === 0.25");
-    stage.stand_at(0.5);
-    let before = stage.shown(CLIP);
-    browser.click("#step-forward");
-    eventually("the next picture", || {
-        (stage.shown(CLIP) == before + 1).then_some(())
-    });
+    stage.watch_slowly();
 
     let downloads = browser.downloads();
     browser.click("#download");

@@ -55,14 +55,7 @@ fn everything_is_done_in_an_older_dock() {
     let first = stage.shown(CLIP);
     assert!((back..live).contains(&first), "{first}");
     browser.until("document.querySelector('lookback-clip video').currentSrc.includes('.mp4')");
-    browser.click(".speeds [data-speed='0.25']");
-    browser.until("document.querySelector('lookback-clip video').playbackRate === 0.25");
-    stage.stand_at(0.5);
-    let before = stage.shown(CLIP);
-    browser.click("#step-forward");
-    eventually("the next picture", || {
-        (stage.shown(CLIP) == before + 1).then_some(())
-    });
+    stage.watch_slowly();
     browser.click("#on-air");
     browser.until("document.querySelector('.deck .pill').textContent === 'On air'");
     assert_eq!(stage.deck()["speed"], 0.25);
